@@ -1,0 +1,33 @@
+# One Criterion program a test file, linked with no more than its folder may know. A contract suite
+# (engine/ports/X_contract.c) is compiled into every test whose name says so: X_fake_test.c.
+set(aftershock_link_engine aftershock_engine)
+set(aftershock_link_faults aftershock_faults)
+set(aftershock_link_scenarios aftershock_scenarios)
+set(aftershock_link_sim aftershock_sim)
+set(aftershock_link_reports aftershock_reports)
+set(ASAN_ENV "ASAN_OPTIONS=detect_leaks=1:log_path=${CMAKE_BINARY_DIR}/sanitizer/report"
+             "UBSAN_OPTIONS=print_stacktrace=1:log_path=${CMAKE_BINARY_DIR}/sanitizer/report"
+             "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/lsan.supp")
+
+foreach(folder engine faults scenarios sim reports)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*_test.c)
+  foreach(test ${tests})
+    file(RELATIVE_PATH relative ${CMAKE_SOURCE_DIR} ${test})
+    string(REGEX REPLACE "\\.c$" "" name ${relative})
+    string(REPLACE "/" "." name ${name})
+    set(sources ${test})
+    if(test MATCHES "/([a-z]+)_(fake|real)_test\\.c$")
+      list(APPEND sources ${CMAKE_SOURCE_DIR}/engine/ports/${CMAKE_MATCH_1}_contract.c)
+    endif()
+    add_executable(${name} ${sources})
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_compile_options(${name} PRIVATE -Wno-conversion -Wno-sign-conversion -Wno-float-equal
+      -Wno-missing-prototypes -Wno-unused-parameter)
+    target_link_libraries(${name} PRIVATE ${aftershock_link_${folder}} PkgConfig::CRITERION)
+    if(folder STREQUAL "sim" AND TARGET aftershock_cli)
+      target_link_libraries(${name} PRIVATE aftershock_cli)
+    endif()
+    add_test(NAME ${name} COMMAND ${name} --jobs 1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ASAN_ENV}")
+  endforeach()
+endforeach()

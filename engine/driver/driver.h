@@ -1,0 +1,32 @@
+/* The driver process: recovery, then batch after batch, with its executors. Entry point for both
+ * worlds. */
+#ifndef ENGINE_DRIVER_DRIVER_H
+#define ENGINE_DRIVER_DRIVER_H
+
+#include "engine/base/diag.h"
+#include "engine/checkpoint/store.h"
+#include "engine/plan/plan.h"
+#include "engine/ports/ports.h"
+
+struct driver_config {
+    const struct ports *ports;
+    const char *pipeline_file; /* for messages */
+    struct bytes pipeline;     /* JSON text; borrowed while the process lives */
+    const struct option_override *overrides;
+    enum store_kind storage;
+    const char *address;        /* where executors reach this driver */
+    const bool *stop_requested; /* set by the owner (SIGTERM, a scenario's "stop"): finish the
+                                   batch, then end; looked at least once a second */
+};
+
+enum driver_end {
+    DRIVER_CAUGHT_UP, /* availableNow has read what was there */
+    DRIVER_STOPPED,   /* asked to stop; the running batch was finished */
+    DRIVER_ERROR      /* the query ended; see diag */
+};
+
+/* Run the query to its end. Plain blocking code: driver/micro_batch.c shows one batch on one
+ * screen. May suspend. */
+enum driver_end driver_run(const struct driver_config *config, struct diag *diag);
+
+#endif

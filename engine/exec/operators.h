@@ -1,0 +1,18 @@
+/* The operators of a stateless stage over a batch of columns: filter, then select. Vectorised: one
+ * pass a node. Pure; the caller calls clock_spend. */
+#ifndef ENGINE_EXEC_OPERATORS_H
+#define ENGINE_EXEC_OPERATORS_H
+
+#include "engine/exec/columns.h"
+#include "engine/plan/plan.h"
+
+/* Apply plan->filter to `input` (compacted in place) and evaluate the projections into a new
+ * columns of plan->output, in `arena`. Output strings borrow from the input. Errors: ERR_FAILED
+ * with `diag` (ANSI errors). */
+MUST_CHECK enum status operators_run(const struct plan *plan,
+                                     struct arena *arena,
+                                     struct columns *input,
+                                     struct columns **output,
+                                     struct diag *diag);
+
+#endif

@@ -1,0 +1,47 @@
+/* Column types and schemas: of a source's declared columns, and of what a plan puts out. */
+#ifndef ENGINE_PLAN_SCHEMA_H
+#define ENGINE_PLAN_SCHEMA_H
+
+#include <stddef.h>
+
+#include "engine/base/buf.h"
+
+/*    enum             Spark/Delta JSON name */
+#define TYPE_TABLE(X)                                                                              \
+    X(TYPE_BOOLEAN, "boolean")                                                                     \
+    X(TYPE_INT, "integer")                                                                         \
+    X(TYPE_LONG, "long")                                                                           \
+    X(TYPE_DOUBLE, "double")                                                                       \
+    X(TYPE_STRING, "string")                                                                       \
+    X(TYPE_TIMESTAMP, "timestamp") /* int64 microseconds since 1970 UTC */
+
+enum type {
+#define X(id, name) id,
+    TYPE_TABLE(X)
+#undef X
+        TYPE_COUNT
+};
+
+const char *type_name(enum type type);
+
+/* Accepts Spark's DDL names too ("int", "bigint"). False: no such type. */
+bool type_parse(const char *name, enum type *type);
+
+struct field {
+    const char *name;
+    enum type type;
+};
+
+struct schema {
+    const struct field *fields;
+    size_t count;
+};
+
+/* Index of the column, or -1. Case-insensitive, as Spark. */
+int schema_find(const struct schema *schema, struct bytes name);
+
+/* Delta's schemaString:
+ * {"type":"struct","fields":[{"name":..,"type":..,"nullable":true,"metadata":{}},..]} */
+void schema_json(const struct schema *schema, struct buf *out);
+
+#endif

@@ -1,0 +1,80 @@
+/* Everything that judges a run, while it runs and at its end. Each check has a name, a one-line
+ * promise, a source, and counts its evaluations. Checks read the trace and look into the fakes'
+ * storage; they draw nothing and change nothing. */
+#ifndef SIM_CHECK_CHECKS_H
+#define SIM_CHECK_CHECKS_H
+
+#include "scenarios/loader/scenario.h"
+#include "sim/fakes/broker.h"
+#include "sim/fakes/storage.h"
+#include "sim/kernel/kernel.h"
+
+/*    enum                      name                    promise */
+#define CHECK_TABLE(X)                                                                             \
+    X(CHECK_OFFSETS_DENSE, "offsets-dense", "the offset log has no hole above the purge floor")    \
+    X(CHECK_OFFSETS_ONCE,                                                                          \
+      "offsets-once",                                                                              \
+      "offsets/N never changes while any effect of batch N is durable")                            \
+    X(CHECK_COMMITS_FOLLOW,                                                                        \
+      "commits-follow",                                                                            \
+      "commits/N exists only after offsets/N and the sink's txn N")                                \
+    X(CHECK_BATCH_TILES, "batch-tiles", "batch N starts where batch N-1 ended, per partition")     \
+    X(CHECK_ONE_WINNER,                                                                            \
+      "one-winner",                                                                                \
+      "one writer wins each offsets/N, commits/N and Delta version")                               \
+    X(CHECK_SINK_ONCE, "sink-once", "one Delta commit for each (appId, batch)")                    \
+    X(CHECK_DELTA_DENSE, "delta-dense", "the Delta log has no gap")                                \
+    X(CHECK_FILES_WHOLE,                                                                           \
+      "files-whole",                                                                               \
+      "every added file exists, whole, with its stated size, rows and hash")                       \
+    X(CHECK_READER_WHOLE, "reader-whole", "a concurrent reader sees whole batches only")           \
+    X(CHECK_PURGE_SAFE, "purge-safe", "purge never removes what recovery needs")                   \
+    X(CHECK_DELIVERED_ONCE,                                                                        \
+      "delivered-once",                                                                            \
+      "each row of each batch is delivered to the table once")                                     \
+    X(CHECK_ACKED_DURABLE,                                                                         \
+      "acked-durable",                                                                             \
+      "what was reported done survives any crash of the world's making")                           \
+    X(CHECK_ORACLE_RANGES,                                                                         \
+      "oracle-ranges",                                                                             \
+      "batch ends tile the topic exactly, from the initial offsets to the readable end")           \
+    X(CHECK_ORACLE_ROWS,                                                                           \
+      "oracle-rows",                                                                               \
+      "the table equals the oracle's rows, as multisets, bit for bit")                             \
+    X(CHECK_CLEAN_DEATH, "clean-death", "a dead process leaves no memory, stack or handle behind") \
+    X(CHECK_LIVENESS, "liveness", "after the last fault the engine catches up within its budget")
+
+enum check_id {
+#define X(id, name, promise) id,
+    CHECK_TABLE(X)
+#undef X
+        CHECK_COUNT
+};
+const char *check_name(enum check_id check);
+const char *check_promise(enum check_id check);
+
+struct checks;
+
+/* Observes the kernel from now on. Violations go to kernel_violate. */
+struct checks *checks_new(struct kernel *kernel,
+                          const struct scenario *scenario,
+                          struct fake_storage *storage,
+                          struct fake_broker *broker);
+
+/* The final comparison: table against oracle, ledger against `expect.table`. */
+void checks_end(struct checks *checks);
+
+uint64_t checks_evaluations(const struct checks *checks, enum check_id check);
+
+/* Is everything that Kafka can still hand out in the table (or refused for good)? Cheap: called
+ * after each sink commit. */
+bool checks_caught_up(const struct checks *checks);
+/* Records readable, not yet committed to the table. */
+int64_t checks_lag(const struct checks *checks);
+int64_t checks_rows_out(const struct checks *checks);
+
+/* What was lost and why, by the damage ledger: LOST_NOTHING unless a durable copy and every replay
+ * path is gone. */
+enum lost_cause checks_lost_cause(const struct checks *checks);
+
+#endif

@@ -1,0 +1,57 @@
+/* The fake Kafka: rules R1 to R22 of Kafka's semantics (segments, retention, log start, high
+ * watermark, replicas, leaders, epochs, two kinds of crash). The log stands apart from the client's
+ * view of it. Fault model in broker_log.c. */
+#ifndef SIM_FAKES_BROKER_H
+#define SIM_FAKES_BROKER_H
+
+#include "scenarios/loader/scenario.h"
+#include "sim/kernel/kernel.h"
+
+struct fake_broker;
+
+/* Brokers on their own machines ("broker 1" ...), topics of the scenario. Registers with the
+ * kernel. */
+struct fake_broker *fake_broker_new(struct kernel *kernel,
+                                    const struct cluster_config *cluster,
+                                    const struct topic_config *topics,
+                                    size_t topic_count);
+
+/* process->ports.broker: the client's view. */
+void fake_broker_connect(struct fake_broker *broker, struct sim_process *process);
+
+/* Start the workloads: appends at virtual times; as acks=all producers that retry. */
+void fake_broker_produce(struct fake_broker *broker,
+                         const struct workload_config *workloads,
+                         size_t count);
+/* Has every workload sent its last record? */
+bool fake_broker_workloads_done(const struct fake_broker *broker);
+
+/* A scripted fault of a broker (crash, pause). `machine_crash`: also the unflushed tail (R21). */
+void fake_broker_crash(struct fake_broker *broker, uint32_t index, bool machine_crash);
+void fake_broker_restart(struct fake_broker *broker, uint32_t index);
+void fake_broker_pause(struct fake_broker *broker, uint32_t index, int64_t for_us);
+
+/* ---- for the oracle: no cost, no trace
+ * ------------------------------------------------------------------------ */
+
+int64_t fake_broker_log_start(const struct fake_broker *broker, size_t topic, int32_t partition);
+int64_t fake_broker_readable_end(const struct fake_broker *broker, size_t topic, int32_t partition);
+
+/* Every record that was ever committed (below the high watermark), also after it expired: false
+ * when there is none. */
+struct broker_history {
+    int64_t timestamp_ms;
+    struct bytes key;
+    struct bytes value;
+    bool expired;
+    size_t workload; /* which workload sent it, and its line: what the oracle's cache is keyed by */
+    size_t line;
+    int64_t produced_us; /* when it became readable */
+};
+bool fake_broker_history(const struct fake_broker *broker,
+                         size_t topic,
+                         int32_t partition,
+                         int64_t offset,
+                         struct broker_history *record);
+
+#endif
