@@ -1,31 +1,39 @@
 /* The Delta sink. Tasks write data files; the driver makes them visible with one commit that
  * carries txn {appId: query id, version: batch}, so that a batch that runs again is recognised
- * (delta-parquet-storage 1.5 to 1.7). */
+ * (delta-parquet-storage 1.5 to 1.7). It appends; it never removes or overwrites what is committed.
+ */
 #ifndef ENGINE_SINK_DELTA_SINK_H
 #define ENGINE_SINK_DELTA_SINK_H
 
 #include "engine/base/diag.h"
 #include "engine/checkpoint/store.h"
 #include "engine/exec/columns.h"
-#include "engine/plan/plan.h"
+#include "engine/plan/schema.h"
 
-/* A data file that a task wrote: the message its attempt reports, and later an `add` action. */
+/* A data file that a task wrote: the message its attempt reports, and later an `add` action.
+ * `size` and `content_hash` depend on the compression library: they may stand in files, never in
+ * the trace, and messages carry them at a fixed width so that no length depends on them. */
 struct delta_file {
-    const char *path; /* relative to the table */
+    const char *path; /* relative to the table; NULL: no file, because there were no rows */
     uint64_t size;
     int64_t rows;
     int64_t modified_ms;
-    const char *stats;     /* JSON text */
-    uint64_t content_hash; /* XXH64 of the file, in add.tags as "aftershock.xxh64" */
-    uint64_t rows_hash; /* order-free digest of the logical rows: goes into the trace, unlike bytes
-                           and sizes */
+    const char *stats; /* JSON text */
+    uint64_t
+        content_hash;   /* XXH64 of the file, in add.tags as "aftershock.xxh64" (16 hex digits) */
+    uint64_t rows_hash; /* order-free digest of the logical rows, in add.tags as "aftershock.rows"
+                           (16 hex digits): may go into the trace, unlike bytes and sizes */
 };
 
 /* Write the rows of one task attempt as one uniquely named file (none when there are no rows:
  * `file->path` is NULL).
- * * name_key1, name_key2  what makes this attempt's random name its own (batch and task, attempt)
- * May suspend. The file is durable on OK and invisible until a commit names it. Errors: ERR_IO,
- * ERR_NO_SPACE, ... */
+ * * table                 path of the table, such as "/shared/tables/delays"
+ * * name_key1, name_key2  what makes this attempt's random name its own among all attempts that
+ *                         this process will ever run (session and batch; task and attempt)
+ * * file                  filled; its texts are in `arena`
+ * Spends per row and logical byte. May suspend. The file is durable on OK and invisible until a
+ * commit names it. Errors: ERR_IO, ERR_NO_SPACE, ... as store_put_unique; `diag` says which file.
+ */
 MUST_CHECK enum status delta_write_file(const struct ports *ports,
                                         struct store *store,
                                         const char *table,
@@ -37,38 +45,45 @@ MUST_CHECK enum status delta_write_file(const struct ports *ports,
                                         struct delta_file *file,
                                         struct diag *diag);
 
+/* A table as one query's driver sees it. Remembers the last replayed version, so that a batch reads
+ * only what is new in the log. One fiber at a time. */
+struct delta_table;
+
+/* A view of the table at `path` for the query `query_id` (the appId of its commits). Reads nothing
+ * yet; the table need not exist. Copies the texts, keeps ports and store. Lives in the current
+ * process' heap. */
+struct delta_table *delta_table_open(const struct ports *ports,
+                                     struct store *store,
+                                     const char *path,
+                                     const char *query_id);
+void delta_table_close(struct delta_table *table);
+
 struct delta_commit {
-    const char *table;
-    const char *query_id;        /* appId */
-    int64_t batch;               /* txn version */
-    const struct schema *schema; /* of the rows; checked against the table's */
-    const struct delta_file *files;
+    int64_t batch;                  /* txn version */
+    const struct schema *schema;    /* of the rows; checked against the table's */
+    const struct delta_file *files; /* entries without a path are left out */
     size_t file_count;
 };
 
 struct delta_commit_result {
     bool skipped;    /* the table has this batch already */
-    int64_t version; /* the commit's version, or the txn version found */
+    int64_t version; /* the commit's version; when skipped, the txn version found */
 };
 
-/* Has the table recorded `batch` (or a later one) of this query? Reads the log. May suspend.
- * Errors: ERR_FAILED. */
-MUST_CHECK enum status delta_has_batch(const struct ports *ports,
-                                       struct store *store,
-                                       const char *table,
-                                       const char *query_id,
-                                       int64_t batch,
-                                       bool *has,
-                                       struct diag *diag);
+/* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May
+ * suspend. Errors: ERR_FAILED. */
+MUST_CHECK enum status
+delta_has_batch(struct delta_table *table, int64_t batch, bool *has, struct diag *diag);
 
 /* Commit a batch, creating the table if needed; an empty batch still records its txn. Loops over
  * conflicts; an unknown outcome is resolved by txnId and never retried at another version. May
- * suspend. Durable on OK. Errors: ERR_FAILED with `diag` (DELTA_CONCURRENT_TRANSACTION,
- * DELTA_SCHEMA_CHANGED, DELTA_LOG_CORRUPT, ...). */
-MUST_CHECK enum status delta_commit_batch(const struct ports *ports,
-                                          struct store *store,
+ * suspend. Durable on OK. Errors: ERR_FAILED with `diag`: DELTA_CONCURRENT_TRANSACTION (another run
+ * of this query is alive), DELTA_SCHEMA_CHANGED, DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES,
+ * DELTA_LOG_CORRUPT, DELTA_VERSIONS_NOT_CONTIGUOUS, DELTA_COMMIT_NOT_DURABLE,
+ * DELTA_COMMIT_OUTCOME_UNKNOWN, DELTA_COMMIT_FAILED, ... After any of them the query stops without
+ * writing its commit log; the restart decides by reading the table's log again. */
+MUST_CHECK enum status delta_commit_batch(struct delta_table *table,
                                           const struct delta_commit *commit,
-                                          struct arena *arena,
                                           struct delta_commit_result *result,
                                           struct diag *diag);
 
