@@ -11,6 +11,8 @@
 #include "engine/base/bytes.h"
 #include "engine/base/diag.h"
 
+enum { DOCUMENT_DEPTH_MAX = 64, DOCUMENT_PATH_SIZE = 512, DOCUMENT_SIZE_MAX = 1 << 20 };
+
 struct document_index;
 
 struct document {
@@ -19,8 +21,10 @@ struct document {
     struct document_index *index;
 };
 
-/* Parse `text`. Errors: ERR_FAILED with `diag` (class `error_class`): not JSON (line, column, what
- * was found), a duplicate key (at the later one), deeper than 64 levels, not UTF-8. */
+/* Parse `text`, which is an object or an array. The text is copied; `file` is kept.
+ * Errors: ERR_FAILED with `diag` (class `error_class`): not JSON (line, column, what was found), a
+ * duplicate key (at the later one), deeper than DOCUMENT_DEPTH_MAX levels, not UTF-8, larger than
+ * DOCUMENT_SIZE_MAX. */
 MUST_CHECK enum status document_parse(struct arena *arena,
                                       const char *file,
                                       struct bytes text,
@@ -43,8 +47,16 @@ enum status document_fail(const struct document *document,
                           const char *format,
                           ...) __attribute__((format(printf, 6, 7)));
 
-/* Make jansson allocate from the current process' heap and hash with a fixed seed. Once, before its
- * first use in the program; json_t never crosses processes. */
+/* The line of the place `path` (1-based), found as document_fail finds it. */
+int document_line(const struct document *document, const char *path);
+
+/* Append a member or an item to a path that document_fail understands. `path` holds
+ * DOCUMENT_PATH_SIZE bytes; what does not fit is left out whole. */
+void document_path_member(char *path, const char *key);
+void document_path_item(char *path, size_t index);
+
+/* Make jansson allocate from the current process' heap and hash with a fixed seed. Before its first
+ * use in the program (again does no harm); json_t never crosses processes. */
 void document_setup(void);
 
 #endif
