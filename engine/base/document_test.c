@@ -33,7 +33,7 @@ static void expect_refused(const char *text, const char *message)
     cr_assert(eq(int, parse(text), ERR_FAILED));
     char formatted[1400];
     diag_format(&diag, formatted, sizeof formatted);
-    cr_assert(eq(str, formatted, (char *)message));
+    cr_assert(eq(str, formatted, message));
     cr_assert(zero(ptr, document.root));
 }
 
@@ -44,7 +44,7 @@ static void expect_place(const char *path, bool at_key, int line, int column)
     cr_assert(eq(int, status, ERR_FAILED));
     cr_assert(eq(str, diag.file, "f.json"));
     cr_assert(eq(str, diag.text, "found 7"));
-    cr_assert(eq(str, diag.path, (char *)path));
+    cr_assert(eq(str, diag.path, path));
     cr_assert(eq(int, diag.line, line), "%s", path);
     cr_assert(eq(int, diag.column, column), "%s", path);
 }
@@ -96,7 +96,7 @@ Test(document, the_first_complaint_wins)
 Test(document, columns_count_characters)
 {
     cr_assert(eq(int, parse("{\"\xC3\xA9\xE2\x82\xAC\": \"\xF0\x9F\x9B\xA9\", \"b\": 1}"), OK));
-    expect_place("b", true, 1, 12);
+    expect_place("b", true, 1, 13);
 }
 
 Test(document, paths_written_are_paths_understood)
@@ -115,7 +115,7 @@ Test(document, paths_written_are_paths_understood)
     document_path_member(path, "\xC3\xA9");
     document_path_item(path, 0);
     cr_assert(eq(str, path, "[\"\xC3\xA9\"][0]"));
-    expect_place(path, false, 9, 7);
+    expect_place(path, false, 9, 6);
 }
 
 Test(document, duplicate_keys_are_refused_at_the_later)
@@ -143,7 +143,8 @@ Test(document, what_is_not_json_is_refused_with_its_place)
     expect_refused("{\"a\": 1", "f.json:1:8: not JSON: '}' expected near end of file [BAD]");
     expect_refused("", "f.json:1:1: not JSON: '[' or '{' expected near end of file [BAD]");
     expect_refused("{} x", "f.json:1:4: not JSON: end of file expected near 'x' [BAD]");
-    expect_refused("{\"a\": \"\xFF\"}", "f.json:1:8: not JSON: unable to decode byte 0xff [BAD]");
+    expect_refused("{\"a\": \"\xFF\"}",
+                   "f.json:1:7: not JSON: unable to decode byte 0xff near '\"' [BAD]");
     expect_refused("7", "f.json:1:1: not JSON: '[' or '{' expected near '7' [BAD]");
 }
 
@@ -226,10 +227,7 @@ Test(document, damaged_texts_never_crash)
             text[at] = *change; /* the last one is the zero byte: a cut */
             if (parse(text) == OK) {
                 accepted++;
-                expect_place("d.f",
-                             false,
-                             diag.line == 0 ? document_line(&document, "d.f") : 0,
-                             diag.column);
+                cr_assert(le(int, document_line(&document, "d.f"), 3));
                 document_free(&document);
                 continue;
             }
