@@ -166,7 +166,10 @@ struct bytes cursor_take(struct cursor *cursor, uint64_t size)
         cursor->failed = true;
         return (struct bytes){0};
     }
-    struct bytes taken = bytes_of(cursor->data == NULL ? NULL : cursor->data + cursor->at, size);
+    if (cursor->data == NULL) {
+        return (struct bytes){0};
+    }
+    struct bytes taken = bytes_of(cursor->data + cursor->at, size);
     cursor->at += size;
     return taken;
 }
