@@ -5,6 +5,7 @@
 #define SIM_CHECK_CHECKS_H
 
 #include "scenarios/loader/scenario.h"
+#include "sim/check/oracle.h"
 #include "sim/fakes/broker.h"
 #include "sim/fakes/storage.h"
 #include "sim/kernel/kernel.h"
@@ -55,26 +56,56 @@ const char *check_promise(enum check_id check);
 
 struct checks;
 
-/* Observes the kernel from now on. Violations go to kernel_violate. */
+/* Observes the kernel and the storage from now on. Call it behind the making of kernel, storage and
+ * broker and before the first process is spawned. All its memory belongs to the kernel (freed whole
+ * by kernel_free). Violations go to kernel_violate.
+ * * oracle  of this very scenario, shared by all its runs (oracle_new, by the host); NULL: made
+ * here for this run alone, which costs one evaluation of every workload line */
 struct checks *checks_new(struct kernel *kernel,
                           const struct scenario *scenario,
                           struct fake_storage *storage,
-                          struct fake_broker *broker);
+                          struct fake_broker *broker,
+                          const struct oracle *oracle);
 
-/* The final comparison: table against oracle, ledger against `expect.table`. */
+/* The final comparison, once, behind the last event and before kernel_free: the whole table against
+ * the oracle, the ledger against `expect.table` (a difference is a violation named "expectation").
+ */
 void checks_end(struct checks *checks);
 
 uint64_t checks_evaluations(const struct checks *checks, enum check_id check);
 
-/* Is everything that Kafka can still hand out in the table (or refused for good)? Cheap: called
- * after each sink commit. */
+/* Is everything that Kafka can hand out now in the table? Cheap. Says nothing about workloads that
+ * have not sent their last record (fake_broker_workloads_done), nor about commits/N: see
+ * checks_settled. */
 bool checks_caught_up(const struct checks *checks);
-/* Records readable, not yet committed to the table. */
+/* Caught up, and the last batch of the table has its commits/N: nothing of the batch protocol but
+ * the purge is pending. */
+bool checks_settled(const struct checks *checks);
+/* Records readable, not yet committed to the table (nor lost for a reason in the ledger). */
 int64_t checks_lag(const struct checks *checks);
+/* Rows of all published commits of the table. */
 int64_t checks_rows_out(const struct checks *checks);
 
-/* What was lost and why, by the damage ledger: LOST_NOTHING unless a durable copy and every replay
- * path is gone. */
+/* What was lost and why, by the damage ledger: LOST_NOTHING unless records were lost or repeated
+ * since a durable copy and every replay path was gone. */
 enum lost_cause checks_lost_cause(const struct checks *checks);
+/* Records that were promised to the table and will never be in it; and records in it more than
+ * once. Each by a cause of the ledger; without a cause they are violations. */
+int64_t checks_records_lost(const struct checks *checks);
+int64_t checks_records_repeated(const struct checks *checks);
+
+/* ---- liveness: the run asks, at any pace
+ * ------------------------------------------------------------------------------------------ */
+
+/* From now on nothing is broken that does not stay broken: the budget begins. Again: it begins
+ * again. */
+void checks_healed(struct checks *checks);
+/* How long the engine may stand without progress once healed, in virtual microseconds: derived from
+ * the scenario's own timeouts. */
+int64_t checks_budget_us(const struct checks *checks);
+/* Has the engine been healed, behind, and without progress for longer than the budget? Then `who`
+ * says who waits for what. Progress: a task ended, a batch planned, a file of the batch protocol
+ * written. */
+bool checks_stalled(struct checks *checks, char *who, size_t size);
 
 #endif

@@ -93,10 +93,12 @@ struct run_result {
 };
 
 struct run_options {
-    bool checks;              /* off: nothing is checked; the hash stays the same */
-    bool noise;               /* swarm: on; scripted run: off */
-    kernel_observer observer; /* every trace event; NULL: none (golden transcripts, --trace, the
-                                 terminal's timeline) */
+    const struct oracle *oracle; /* of this scenario, shared by its runs (sim/check/oracle.h); NULL:
+                                    each run makes its own */
+    bool checks;                 /* off: nothing is checked; the hash stays the same */
+    bool noise;                  /* swarm: on; scripted run: off */
+    kernel_observer observer;    /* every trace event; NULL: none (golden transcripts, --trace, the
+                                    terminal's timeline) */
     void *observer_context;
     struct buf *last_events; /* NULL or: the last 200 trace events as JSON lines */
 };
