@@ -28,7 +28,7 @@ struct sim_process {
     struct ports ports;
     uint32_t machine;
     enum sim_process_state state;
-    bool partitioned;                    /* cut off from every other machine */
+    bool partitioned;                    /* cut off from every other machine (network) */
     void *owner;                         /* of whoever spawned it (the supervisor) */
     struct sim_process_private *private; /* kernel's own: fibers, busy until, ... */
 };
@@ -57,6 +57,7 @@ void kernel_leave(struct kernel *kernel, struct process *previous);
 typedef void (*kernel_callback)(void *context, uint64_t argument);
 
 int64_t kernel_now_us(const struct kernel *kernel);
+int64_t kernel_start_us(const struct kernel *kernel); /* virtual time zero */
 uint64_t kernel_seed(const struct kernel *kernel);
 bool kernel_noise(const struct kernel *kernel);
 
@@ -88,6 +89,10 @@ bool kernel_chance(const struct kernel *kernel,
                    uint32_t numerator,
                    uint32_t denominator);
 
+/* Who draws: hash of name and incarnation, so that it does not shift when others come or go. NULL:
+ * the world. */
+uint64_t kernel_actor(const struct sim_process *process);
+
 /* ---- machines
  * ------------------------------------------------------------------------------------------------------
  */
@@ -102,6 +107,12 @@ void kernel_machine_down(struct kernel *kernel,
                          uint32_t machine,
                          enum machine_fate fate,
                          enum unsynced unsynced);
+
+/* A process reads its machine's clock, which may be off (only with noise). Ports whose deadlines
+ * are on that clock convert them with kernel_time_of before they wait. INT64_MAX stays INT64_MAX.
+ */
+int64_t kernel_clock_us(const struct sim_process *process);
+int64_t kernel_time_of(const struct sim_process *process, int64_t clock_us);
 
 /* ---- processes
  * ------------------------------------------------------------------------------------------------------
@@ -123,12 +134,14 @@ struct sim_process_config {
     void (*connect)(void *owner, struct sim_process *process);
 };
 
+/* The struct stays readable (state, owner, name) until kernel_free, also after its death. */
 struct sim_process *kernel_spawn(struct kernel *kernel, const struct sim_process_config *config);
-/* At once. When the victim is running this, does not return. */
+/* At once. When the victim is running this, does not return; but inside an injector's action it
+ * does, and the victim's code ends when the action is over. */
 void kernel_kill(struct kernel *kernel, struct sim_process *process);
-void kernel_pause(struct kernel *kernel,
-                  struct sim_process *process); /* the running one stops at its next suspension
-                                                   point, which is here when it is the caller */
+/* The running one stops at its next suspension point, which is here when it is the caller (inside
+ * an injector's action: when the action is over). Timers and messages wait until the resumption. */
+void kernel_pause(struct kernel *kernel, struct sim_process *process);
 void kernel_resume(struct kernel *kernel, struct sim_process *process);
 struct sim_process *kernel_process(struct kernel *kernel, uint32_t id); /* NULL when gone */
 /* Live counters of a process' kind after a kill must be zero: heap bytes, blocks, fibers. */
