@@ -31,6 +31,7 @@ struct topic_config {
     int64_t retention_bytes;     /* "retention.bytes", default -1 */
     int64_t segment_ms;          /* "segment.ms", default 7d */
     int64_t segment_bytes;       /* "segment.bytes", default 1 GiB */
+    bool unclean_election;       /* "unclean.leader.election.enable", default false */
 };
 
 /* Records that flow into a topic: line i of the file goes to partition i % partitions at its time.

@@ -26,10 +26,45 @@ void fake_broker_produce(struct fake_broker *broker,
 /* Has every workload sent its last record? */
 bool fake_broker_workloads_done(const struct fake_broker *broker);
 
-/* A scripted fault of a broker (crash, pause). `machine_crash`: also the unflushed tail (R21). */
+/* Scripted faults of a broker; `index` is 1-based, as in "broker 1".
+ * A crash keeps the page cache (nothing written is lost); `machine_crash` also loses the tail that
+ * was not flushed yet (R21). The controller notices after the session timeout of 9 s and elects
+ * other leaders; a restart makes itself known at once. */
 void fake_broker_crash(struct fake_broker *broker, uint32_t index, bool machine_crash);
 void fake_broker_restart(struct fake_broker *broker, uint32_t index);
 void fake_broker_pause(struct fake_broker *broker, uint32_t index, int64_t for_us);
+
+/* The follower on `index` stops fetching (a slow disk; its heartbeats go on) until told otherwise:
+ * it leaves the in-sync replicas after replica.lag.time.max.ms (R16). */
+void fake_broker_stall(struct fake_broker *broker, uint32_t index, bool stalled);
+
+/* Hand the leadership to another replica in sync, as a controlled shutdown does: no gap (R22).
+ * False when `index` is not in sync. */
+bool fake_broker_move_leader(struct fake_broker *broker,
+                             size_t topic,
+                             int32_t partition,
+                             uint32_t index);
+
+/* DeleteRecords (R13): `offset` becomes the log start; -1: the high watermark. */
+enum broker_error fake_broker_delete_records(struct fake_broker *broker,
+                                             size_t topic,
+                                             int32_t partition,
+                                             int64_t offset);
+
+/* Append one batch now as an acks=all producer would, beside the workloads: `count` records with
+ * the same timestamp, the i-th at offset base + i * stride (a stride above 1 leaves gaps, as
+ * compaction does; R2). Values are borrowed. NOT_LEADER... codes never: LEADER_NOT_AVAILABLE when
+ * it was refused (R17). */
+struct fake_broker_batch {
+    size_t topic;
+    int32_t partition;
+    int64_t timestamp_ms;
+    const struct bytes *values;
+    size_t count;
+    int32_t stride;
+};
+enum broker_error fake_broker_append(struct fake_broker *broker,
+                                     const struct fake_broker_batch *batch);
 
 /* ---- for the oracle: no cost, no trace
  * ------------------------------------------------------------------------ */
