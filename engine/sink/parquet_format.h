@@ -10,7 +10,7 @@
 
 #include "engine/sink/parquet.h"
 
-enum { PARQUET_MAGIC_SIZE = 4, PARQUET_BOUND_SIZE_MAX = 32 };
+enum { PARQUET_BOUND_SIZE_MAX = 32 };
 enum parquet_type {
     PARQUET_BOOLEAN = 0,
     PARQUET_INT32 = 1,

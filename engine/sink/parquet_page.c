@@ -174,7 +174,7 @@ static void append_snappy(struct bytes body, struct buf *out)
     out->size = start + call.size;
 }
 
-static void compress(struct bytes body, enum parquet_codec codec, struct buf *out)
+static void append_compressed(struct bytes body, enum parquet_codec codec, struct buf *out)
 {
     if (codec == PARQUET_UNCOMPRESSED) {
         buf_append(out, body.data, body.size);
@@ -218,7 +218,7 @@ void parquet_write_chunk(const struct column *column,
     struct buf stored = {0};
     append_levels(column->present, rows, &body);
     append_values(column, rows, &body);
-    compress(buf_bytes(&body), codec, &stored);
+    append_compressed(buf_bytes(&body), codec, &stored);
 
     chunk->offset = out->size;
     append_header(rows, body.size, buf_bytes(&stored), out);
