@@ -1,6 +1,12 @@
 /* The logs of a checkpoint: `offsets/<N>` and `commits/<N>`, one file a batch, written once
  * (Spark's HDFSMetadataLog, OffsetSeqLog, CommitLog; spark-checkpoint 1.1 to 1.4), and the file
- * `metadata`. */
+ * `metadata`.
+ *
+ * Recovery lists and reads entries, then calls store_sync_directory on each log that it read, then
+ * acts: an entry may be visible and not yet durable (store.h).
+ *
+ * Error classes: CONCURRENT_STREAM_LOG_UPDATE, CHECKPOINT_METADATA_MISSING, MALFORMED_LOG,
+ * INCOMPLETE_LOG, UNSUPPORTED_LOG_VERSION, CHECKPOINT_READ_FAILED, CHECKPOINT_WRITE_FAILED. */
 #ifndef ENGINE_CHECKPOINT_METADATA_LOG_H
 #define ENGINE_CHECKPOINT_METADATA_LOG_H
 
@@ -9,22 +15,26 @@
 #include "engine/base/uuid.h"
 #include "engine/checkpoint/store.h"
 
-/* Ids present in a log directory: names that parse as int64 (others are ignored), ascending.
- * `*latest` is -1 when empty. May suspend. Errors: ERR_IO, ERR_TIMEOUT. */
+/* Ids present in a log directory, ascending: names that are the decimal form of an int64 that is
+ * not negative (temporary files, "007" and ".3.crc" are ignored). May suspend. Errors: ERR_IO,
+ * ERR_TIMEOUT, ERR_THROTTLED. */
 MUST_CHECK enum status metadata_log_list(
     struct store *store, const char *directory, struct arena *arena, int64_t **ids, size_t *count);
 
-/* Put `content` as the entry of `batch`, exactly once. Durable on OK.
+/* Put `content` as the entry of `batch`, exactly once. Durable on OK. May suspend.
  * Errors: ERR_FAILED with `diag`: class CONCURRENT_STREAM_LOG_UPDATE when another run wrote this
- * batch first (an unknown outcome is resolved by comparing the bytes that are there with one's
- * own), CHECKPOINT_WRITE_FAILED otherwise. */
+ * batch first, CHECKPOINT_WRITE_FAILED otherwise. Only after an unknown outcome of this very put
+ * are equal bytes taken for one's own: two drivers that planned the same batch may well write
+ * identical entries, and one of them must lose. */
 MUST_CHECK enum status metadata_log_put(struct store *store,
                                         const char *directory,
                                         int64_t batch,
                                         struct bytes content,
                                         struct diag *diag);
 
-/* Remove the entries with id < `first_kept` among `ids`. May suspend. */
+/* Remove the entries with id < `first_kept`, lowest first. Each removal is durable before the next
+ * one happens, so that what a crash brings back never has a hole above it; the last one becomes
+ * durable with the log's next put. May suspend. */
 MUST_CHECK enum status
 metadata_log_purge(struct store *store, const char *directory, int64_t first_kept);
 

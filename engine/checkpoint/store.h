@@ -29,10 +29,11 @@ struct store *store_new(const struct ports *ports, enum store_kind kind);
 /* Publish `content` at `path` if nothing is there: one winner among any number of processes.
  * Missing directories are made (and made durable). Visible whole or not at all. Durable on OK. May
  * suspend. Throttling is retried inside, bounded, with backoff. Errors: ERR_EXISTS (somebody's file
- * is there; after an unknown outcome perhaps one's own: compare), ERR_UNKNOWN (objects: it may be
- * there now, or appear later), ERR_NOT_DURABLE (disk: visible, but the directory's fsync failed:
- * stop the query, decide after a restart), ERR_IO, ERR_NO_SPACE, ERR_READ_ONLY. No temporary file
- * is left on an error if avoidable. */
+ * is there; after an unknown outcome perhaps one's own: compare. It says nothing about durability:
+ * see store_sync_directory), ERR_UNKNOWN (objects: it may be there now, or appear later),
+ * ERR_NOT_DURABLE (disk: visible, but the directory's fsync failed: stop the query, decide after a
+ * restart), ERR_THROTTLED, ERR_IO, ERR_NO_SPACE, ERR_READ_ONLY. No temporary file is left on an
+ * error if avoidable. */
 MUST_CHECK enum status store_put_new(struct store *store, const char *path, struct bytes content);
 
 /* Write a file under a name that is unique by construction (data files). As store_put_new, but an
@@ -56,6 +57,17 @@ MUST_CHECK enum status store_list(struct store *store,
 /* Remove; a missing file is OK. Not made durable: a removed file may come back after a machine
  * crash. May suspend. */
 MUST_CHECK enum status store_remove(struct store *store, const char *path);
+
+/* Make the names that are visible in `directory` durable, whoever wrote them.
+ *
+ * A writer may have died between making a file visible and the fsync of its directory. Whoever
+ * reads such a file and lets a durable effect depend on it (recovery that resumes from offsets/N, a
+ * sink that skips a batch because it found its txn) first calls this, AFTER reading and BEFORE the
+ * effect: otherwise a later crash of the writer's machine takes the file away and leaves the
+ * effect. Over objects what is visible is durable, and this does nothing. A missing directory is
+ * OK: nothing was read there. May suspend. Errors: ERR_IO (rely on nothing that was read; a second
+ * try proves nothing), ERR_READ_ONLY. */
+MUST_CHECK enum status store_sync_directory(struct store *store, const char *directory);
 
 /* "a/b" joined in the arena. */
 const char *store_path(struct arena *arena, const char *directory, const char *name);
