@@ -38,9 +38,17 @@ struct fiber *fiber_current(void);
  * call. */
 void fiber_on_thread_stack(void (*function)(void *argument), void *argument);
 
-/* Fibers that hold a stack now, and the most bytes that any stack has used (tests look at both). */
+/* Leave the running fiber for good, also out of fiber_on_thread_stack: fiber_resume returns, and
+ * all that is left to do with the fiber is to drop it. How a killed process lets go. */
+_Noreturn void fiber_abandon(void);
+
+/* Fibers that hold a stack now, and the most bytes that any stack has used (tests look at both; the
+ * second walks all stacks). */
 size_t fiber_live_count(void);
 size_t fiber_stack_high_water(void);
+
+/* Usable bytes of a stack: 64 KiB, more where frames are larger (ASan, no optimisation). */
+size_t fiber_stack_size(void);
 
 /* Unmap pooled stacks (leak checks at exit). */
 void fiber_pool_free(void);
