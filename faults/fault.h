@@ -28,6 +28,13 @@ struct target {
     uint32_t index; /* 1-based; 0: not indexed, or whoever reaches the point */
 };
 
+enum { TARGET_TEXT_SIZE = 32 };
+
+/* "executor 2 machine" -> target; false when it is none. */
+bool target_parse(const char *text, struct target *target);
+/* The text that target_parse reads. */
+void target_format(struct target target, char out[TARGET_TEXT_SIZE]);
+
 /*    enum             name           targets (bits)            what happens */
 #define FAULT_TABLE(X)                                                                             \
     X(FAULT_CRASH,                                                                                 \

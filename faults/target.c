@@ -1,0 +1,78 @@
+/* Targets as scenarios write them: a name, perhaps a number behind it, perhaps "machine" behind
+ * that. One table reads and prints. */
+#include "faults/fault.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+
+enum { INDEX_DIGITS_MAX = 4 };
+
+struct target_form {
+    const char *before;
+    bool indexed;
+    const char *after;
+    enum target_kind kind;
+};
+
+static const struct target_form forms[] = {
+    {"driver", false, "", TARGET_DRIVER},
+    {"second driver", false, "", TARGET_SECOND_DRIVER},
+    {"executor ", true, "", TARGET_EXECUTOR},
+    {"executor", false, "", TARGET_EXECUTOR},
+    {"executors", false, "", TARGET_EXECUTORS},
+    {"driver machine", false, "", TARGET_DRIVER_MACHINE},
+    {"executor ", true, " machine", TARGET_EXECUTOR_MACHINE},
+    {"broker ", true, "", TARGET_BROKER},
+    {"storage", false, "", TARGET_STORAGE},
+};
+static const size_t form_count = sizeof forms / sizeof forms[0];
+
+/* A number from 1, without leading zeros; 0 when there is none. Moves `*text` behind it. */
+static uint32_t read_index(const char **text)
+{
+    const char *at = *text;
+    uint32_t index = 0;
+    while (*at >= '0' && *at <= '9' && at - *text < INDEX_DIGITS_MAX) {
+        index = index * 10 + (uint32_t)(*at - '0');
+        at++;
+    }
+    if (**text == '0') {
+        return 0;
+    }
+    *text = at;
+    return index;
+}
+
+bool target_parse(const char *text, struct target *target)
+{
+    for (const struct target_form *form = forms; form < forms + form_count; form++) {
+        size_t length = strlen(form->before);
+        if (strncmp(text, form->before, length) != 0) {
+            continue;
+        }
+        const char *rest = text + length;
+        uint32_t index = form->indexed ? read_index(&rest) : 0;
+        if (strcmp(rest, form->after) == 0 && (index > 0) == form->indexed) {
+            *target = (struct target){.kind = form->kind, .index = index};
+            return true;
+        }
+    }
+    return false;
+}
+
+void target_format(struct target target, char out[TARGET_TEXT_SIZE])
+{
+    for (const struct target_form *form = forms; form < forms + form_count; form++) {
+        if (form->kind == target.kind && form->indexed == (target.index > 0)) {
+            char index[16] = "";
+            if (form->indexed) {
+                (void)snprintf(index, sizeof index, "%u", target.index);
+            }
+            (void)snprintf(out, TARGET_TEXT_SIZE, "%s%s%s", form->before, index, form->after);
+            return;
+        }
+    }
+    require(false && "a target of no kind");
+}
