@@ -5,6 +5,8 @@
 #define SIM_SEARCH_RUN_H
 
 #include "scenarios/loader/scenario.h"
+#include "sim/check/oracle.h"
+#include "sim/fakes/storage.h"
 #include "sim/kernel/kernel.h"
 
 enum outcome { /* what happened */
@@ -84,12 +86,12 @@ struct run_result {
     size_t run_count;
     struct check_count checks[RUN_CHECKS_MAX];
     size_t check_count;
-    struct lag_sample lag[RUN_SAMPLES_MAX];
-    size_t lag_count;
     int64_t rows_in;
     int64_t rows_out;
     char failed_check[48]; /* first violated check, "expectation" or "unfired"; "" when pass */
     char evidence[1024];
+    size_t lag_count;
+    struct lag_sample lag[RUN_SAMPLES_MAX]; /* last: the swarm's workers do not send it */
 };
 
 struct run_options {
@@ -101,6 +103,9 @@ struct run_options {
                                     terminal's timeline) */
     void *observer_context;
     struct buf *last_events; /* NULL or: the last 200 trace events as JSON lines */
+    /* NULL or: called at the end for each file of the table, its path relative to the table. */
+    fake_storage_file_fn table_file;
+    void *table_context;
 };
 
 /* Run once. `result` is large: the caller's heap. Exit code of a result: run_exit_code. Never
@@ -114,6 +119,9 @@ void run_scenario(const struct scenario *scenario,
 int run_exit_code(const struct run_result *result);
 /* Over many runs: the most severe, in the order 5, 4, 1, 3, 2, 0. */
 int run_exit_code_worse(int a, int b);
+
+/* Name of the i-th of result->checks. */
+const char *run_check_name(size_t i);
 
 /* One line, no newline: the --json object of the command line. */
 void run_result_json(const struct run_result *result, struct buf *out);

@@ -1,0 +1,47 @@
+/* What the files of one run share: the assembled world and what was observed of it. */
+#ifndef SIM_SEARCH_RUN_INTERNAL_H
+#define SIM_SEARCH_RUN_INTERNAL_H
+
+#include "sim/check/checks.h"
+#include "sim/fakes/broker.h"
+#include "sim/fakes/network.h"
+#include "sim/fakes/storage.h"
+#include "sim/kernel/injector.h"
+#include "sim/kernel/supervisor.h"
+#include "sim/search/run.h"
+
+enum { RUN_COUNTED_EVENTS = ENGINE_EVENT_COUNT };
+
+struct run {
+    const struct scenario *scenario;
+    const struct run_options *options;
+    struct run_result *result;
+    struct kernel *kernel;
+    struct fake_storage *storage;
+    struct fake_broker *broker;
+    struct fake_network *network;
+    struct injector *injector;
+    struct supervisor *supervisor;
+    struct checks *checks; /* NULL when checks are off */
+
+    int64_t start_us;
+    int64_t progress_us;   /* kernel time of the last progress: a commit, a fault, a start */
+    int64_t caught_up_us;  /* since when everything readable is committed; -1: it is not */
+    int64_t idle_us;       /* since when nothing can happen any more; -1 */
+    int64_t planned_batch; /* of the newest plan */
+    int64_t planned_lag;   /* records readable and not committed when it was planned */
+    int64_t planned_offsets;
+    int64_t planned_end; /* records planned so far, over all batches (re-runs not counted twice) */
+    int64_t committed;   /* records in committed batches */
+    int64_t counts[RUN_COUNTED_EVENTS];
+};
+
+/* run_progress.c: fills result->recoveries, lag, runs, counters, from trace events as they happen.
+ */
+void run_observe(void *context, const struct trace_record *record);
+void run_progress_end(struct run *run);
+
+/* run_verdict.c: expectations and unfired events, after the run. First failure wins. */
+void run_judge(struct run *run);
+
+#endif
