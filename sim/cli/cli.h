@@ -1,0 +1,74 @@
+/* The command line: one command a file, each `int command_X(const struct cli *cli)` returning the
+ * exit code. main.c only dispatches. Exit codes: 0 as expected; 1 a check or an expectation failed,
+ * an event never fired; 2 usage or bad input; 3 stuck; 4 nondeterminism; 5 an error of the tool. */
+#ifndef SIM_CLI_CLI_H
+#define SIM_CLI_CLI_H
+
+#include "scenarios/loader/scenario.h"
+#include "sim/search/run.h"
+
+enum { CLI_FILES_MAX = 512 };
+
+enum exit_code {
+    EXIT_AS_EXPECTED = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_STUCK = 3,
+    EXIT_NONDETERMINISM = 4,
+    EXIT_TOOL = 5
+};
+
+struct cli {
+    const char *command;
+    const char *files[CLI_FILES_MAX];
+    size_t file_count;
+    uint64_t seed; /* 0: none given: noise off */
+    uint64_t seed_first;
+    uint64_t seed_last; /* 0: no --seeds */
+    unsigned jobs;      /* 0: as many as there are cores */
+    bool json;
+    bool snappy_literals; /* store Parquet pages as snappy literals: no trace may change */
+    bool timeline;        /* the story, also into a pipe */
+    const char *trace_file;
+    const char *report_dir;
+    const char *root;
+    const char *table_dir; /* run --table DIR: write the final table there, as real files */
+    char arguments[1024];  /* the command line as one string, for records */
+};
+
+/* Parse; ERR_FAILED with `diag` (USAGE) naming the argument, what was expected, the nearest option.
+ */
+MUST_CHECK enum status cli_parse(int count, char **arguments, struct cli *cli, struct diag *diag);
+/* The commands and their one-line help, in order; false behind the last. */
+bool cli_command(size_t index, const char **name, const char **arguments, const char **help);
+
+int command_run(const struct cli *cli);
+int command_replay(const struct cli *cli);
+int command_swarm(const struct cli *cli);
+int command_list(const struct cli *cli);
+int command_check(const struct cli *cli);
+int command_schema(const struct cli *cli);
+int command_init(const struct cli *cli);
+int command_help(const struct cli *cli);
+int command_version(const struct cli *cli);
+
+/* ---- shared by the commands (common.c)
+ * --------------------------------------------------------------- */
+
+/* Say an error on stderr, as "aftershock: file:line:column: path: text [CLASS]". */
+void cli_complain(const struct diag *diag);
+/* Load a scenario or complain; NULL on error. Memory of the host, freed with the program's arena.
+ */
+const struct scenario *cli_load(const struct cli *cli, struct arena *arena, const char *file);
+/* Real time, for wall_s and progress only. */
+int64_t cli_wall_us(void);
+/* Write the record of a failed run beside the caller and print the one line that replays it. */
+void cli_write_record(const struct cli *cli,
+                      const struct scenario *scenario,
+                      const struct run_result *result,
+                      struct bytes last_events);
+/* The verdict in words, one or two lines, on stdout. */
+void cli_print_verdict(const struct run_result *result);
+const char *cli_commit(void);
+
+#endif

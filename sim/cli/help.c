@@ -1,0 +1,43 @@
+/* aftershock --help, --version. */
+#include <stdio.h>
+
+#include "engine/base/check.h"
+#include "sim/cli/cli.h"
+#include "sim/cli/commit.h"
+
+int command_help(const struct cli *cli)
+{
+    maybe(cli->json);
+    (void)puts(
+        "aftershock: shakes a streaming engine until its exactly-once promise breaks, then hands "
+        "over the seed.\n\nusage: aftershock COMMAND [FILE...] [OPTION...]\n\ncommands:");
+    const char *name = NULL;
+    const char *arguments = NULL;
+    const char *help = NULL;
+    for (size_t i = 0; cli_command(i, &name, &arguments, &help); i++) {
+        (void)printf("  %-8s %-22s %s\n", name, arguments, help);
+    }
+    (void)puts(
+        "\noptions:\n"
+        "  --seed N       run: the world of seed N, with noise (1 to 2^53-1); without it noise is "
+        "off\n"
+        "  --seeds A..B   swarm: which seeds\n"
+        "  --jobs N       swarm: worker processes (default: the cores)\n"
+        "  --json         one JSON object a run, a line each\n"
+        "  --timeline     run: tell the story also when stdout is no terminal\n"
+        "  --trace FILE   run: every trace event as a JSON line\n"
+        "  --table DIR    run: write the final Delta table there, as real files\n"
+        "  --report DIR   recovery.png, recovery.svg, recovery.csv, result.json, junit.xml\n"
+        "  --root DIR     the folder that no scenario path may leave (default: the nearest one\n"
+        "                 upwards that holds aftershock.json)\n\n"
+        "exit codes: 0 as expected; 1 a check or an expectation failed, an event never fired;\n"
+        "            2 usage or bad input; 3 stuck; 4 nondeterminism; 5 an error of the tool");
+    return EXIT_AS_EXPECTED;
+}
+
+int command_version(const struct cli *cli)
+{
+    maybe(cli->json);
+    (void)printf("aftershock %s (%s)\n", AFTERSHOCK_VERSION, AFTERSHOCK_COMMIT);
+    return EXIT_AS_EXPECTED;
+}

@@ -1,0 +1,45 @@
+/* aftershock: dispatches to the commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/document.h"
+#include "engine/sink/parquet.h"
+#include "sim/cli/cli.h"
+
+static const struct {
+    const char *name;
+    int (*run)(const struct cli *cli);
+} commands[] = {
+    {"run", command_run},
+    {"replay", command_replay},
+    {"swarm", command_swarm},
+    {"list", command_list},
+    {"check", command_check},
+    {"schema", command_schema},
+    {"init", command_init},
+    {"help", command_help},
+    {"version", command_version},
+};
+
+int main(int count, char **arguments)
+{
+    static struct cli cli; /* large */
+    struct diag diag = {0};
+    document_setup();
+    if (cli_parse(count, arguments, &cli, &diag) != OK) {
+        cli_complain(&diag);
+        return EXIT_USAGE;
+    }
+    parquet_set_snappy_literals(cli.snappy_literals);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, cli.command) == 0) {
+            int code = commands[i].run(&cli);
+            if (fflush(stdout) != 0) {
+                (void)fputs("aftershock: standard output could not be written\n", stderr);
+                return EXIT_TOOL;
+            }
+            return code;
+        }
+    }
+    return EXIT_TOOL;
+}

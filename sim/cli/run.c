@@ -1,0 +1,149 @@
+/* aftershock run FILE...: each once; with --seed N noise is on, as in the swarm's line for N. */
+#include "sim/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/heap.h"
+#include "reports/report.h"
+#include "reports/transcript.h"
+#include "sim/cli/table_export.h"
+
+/* What is done with each event while the run goes on. */
+struct watcher {
+    FILE *trace;
+    bool timeline;
+    bool color;
+    int64_t start_us;
+    struct buf line;
+};
+
+static void print_timeline(struct watcher *watcher, const struct trace_record *record)
+{
+    buf_clear(&watcher->line);
+    if (!transcript_line(record, watcher->start_us, &watcher->line)) {
+        return;
+    }
+    bool fault = record->kind == WORLD_FAULT || record->kind == EVENT_EXECUTOR_LOST;
+    bool commit = record->kind == EVENT_COMMIT_WRITTEN;
+    const char *color = fault ? "\033[1;31m" : commit ? "\033[32m" : "";
+    (void)printf("%s%.*s%s",
+                 watcher->color ? color : "",
+                 (int)watcher->line.size,
+                 (const char *)watcher->line.data,
+                 watcher->color ? "\033[0m" : "");
+}
+
+static void watch(void *context, const struct trace_record *record)
+{
+    struct watcher *watcher = context;
+    if (watcher->timeline) {
+        print_timeline(watcher, record);
+    }
+    if (watcher->trace != NULL) {
+        buf_clear(&watcher->line);
+        trace_json(record, &watcher->line);
+        (void)fwrite(watcher->line.data, 1, watcher->line.size, watcher->trace);
+    }
+}
+
+static int run_one(const struct cli *cli,
+                   const struct scenario *scenario,
+                   struct watcher *watcher,
+                   struct report *report,
+                   struct run_result *result)
+{
+    struct buf last = {0};
+    struct run_options options = {.checks = true,
+                                  .noise = cli->seed > 0,
+                                  .observer = watch,
+                                  .observer_context = watcher,
+                                  .last_events = &last,
+                                  .table_file = cli->table_dir == NULL ? NULL : table_export_file,
+                                  .table_context = (void *)(uintptr_t)cli};
+    watcher->start_us = scenario->start_us;
+    if (watcher->timeline) {
+        (void)printf("%s\n", scenario->story);
+    }
+    int64_t before_us = cli_wall_us();
+    run_scenario(scenario, cli->seed, &options, result);
+    result->wall_us = cli_wall_us() - before_us;
+    buf_free(&watcher->line);
+    if (cli->json) {
+        struct buf line = {0};
+        run_result_json(result, &line);
+        (void)printf("%.*s\n", (int)line.size, (const char *)line.data);
+        buf_free(&line);
+    } else {
+        cli_print_verdict(result);
+    }
+    if (!result->pass) {
+        cli_write_record(cli, scenario, result, buf_bytes(&last));
+    }
+    if (report != NULL) {
+        report_add(report, result);
+    }
+    buf_free(&last);
+    return run_exit_code(result);
+}
+
+static int open_outputs(const struct cli *cli, struct watcher *watcher, struct report **report)
+{
+    struct diag diag = {0};
+    if (cli->trace_file != NULL) {
+        watcher->trace = fopen(cli->trace_file, "w");
+        if (watcher->trace == NULL) {
+            (void)fprintf(stderr,
+                          "aftershock: --trace: %s cannot be written: %s\n",
+                          cli->trace_file,
+                          strerror(errno));
+            return EXIT_USAGE;
+        }
+    }
+    if (cli->report_dir != NULL && report_open(cli->report_dir, report, &diag) != OK) {
+        cli_complain(&diag);
+        return EXIT_USAGE;
+    }
+    return EXIT_AS_EXPECTED;
+}
+
+static int close_outputs(struct watcher *watcher, struct report *report)
+{
+    struct diag diag = {0};
+    int code = EXIT_AS_EXPECTED;
+    if (watcher->trace != NULL && fclose(watcher->trace) != 0) {
+        (void)fputs("aftershock: --trace: the file could not be written whole\n", stderr);
+        code = EXIT_TOOL;
+    }
+    if (report != NULL && report_close(report, &diag) != OK) {
+        cli_complain(&diag);
+        code = EXIT_TOOL;
+    }
+    return code;
+}
+
+int command_run(const struct cli *cli)
+{
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    struct watcher watcher = {
+        .timeline = cli->timeline || (terminal && !cli->json && cli->file_count == 1),
+        .color = terminal,
+    };
+    struct report *report = NULL;
+    int code = open_outputs(cli, &watcher, &report);
+    if (code != EXIT_AS_EXPECTED) {
+        return code;
+    }
+    struct run_result *result = heap_alloc(sizeof *result);
+    for (size_t i = 0; i < cli->file_count; i++) {
+        struct arena arena = {0};
+        const struct scenario *scenario = cli_load(cli, &arena, cli->files[i]);
+        int one = scenario == NULL ? EXIT_USAGE : run_one(cli, scenario, &watcher, report, result);
+        code = run_exit_code_worse(code, one);
+        arena_free(&arena);
+    }
+    heap_free(result);
+    return run_exit_code_worse(code, close_outputs(&watcher, report));
+}

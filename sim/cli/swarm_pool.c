@@ -1,0 +1,184 @@
+/* Worker w of n runs seeds first + w, first + w + n, ... so that seed s comes from worker (s -
+ * first) % n: reading the pipes round robin gives seed order without any buffer; a worker that is
+ * ahead waits in its pipe. */
+#include "sim/cli/swarm.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/check.h"
+#include "engine/base/heap.h"
+
+enum { SWARM_JOBS_MAX = 256 };
+
+struct worker {
+    pid_t process;
+    int pipe;
+    bool gone;
+};
+
+struct swarm_pool {
+    const struct scenario *scenario;
+    uint64_t first;
+    uint64_t last;
+    uint64_t next;
+    unsigned jobs;
+    struct worker workers[SWARM_JOBS_MAX];
+};
+
+static bool write_all(int pipe, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size > 0) {
+        ssize_t written = write(pipe, at, size);
+        if (written <= 0) {
+            return false;
+        }
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+static bool read_all(int pipe, void *data, size_t size)
+{
+    char *at = data;
+    while (size > 0) {
+        ssize_t got = read(pipe, at, size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        at += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+/* A worker's life. Lag samples stay here: only single runs plot them. */
+static _Noreturn void work(const struct swarm_pool *pool, unsigned index, int pipe)
+{
+    struct run_result *result = heap_alloc(sizeof *result);
+    struct oracle *oracle = oracle_new(pool->scenario);
+    struct run_options options = {.checks = true, .noise = true, .oracle = oracle};
+    for (uint64_t seed = pool->first + index; seed <= pool->last; seed += pool->jobs) {
+        int64_t before_us = cli_wall_us();
+        run_scenario(pool->scenario, seed, &options, result);
+        result->wall_us = cli_wall_us() - before_us;
+        if (!write_all(pipe, result, offsetof(struct run_result, lag))) {
+            _exit(EXIT_TOOL);
+        }
+    }
+    _exit(0);
+}
+
+struct swarm_pool *
+swarm_pool_new(const struct scenario *scenario, uint64_t first, uint64_t last, unsigned jobs)
+{
+    require(first <= last);
+    struct swarm_pool *pool = heap_alloc(sizeof *pool);
+    uint64_t seeds = last - first + 1;
+    pool->scenario = scenario;
+    pool->first = first;
+    pool->last = last;
+    pool->next = first;
+    pool->jobs = jobs > SWARM_JOBS_MAX ? SWARM_JOBS_MAX : jobs;
+    pool->jobs = seeds < pool->jobs ? (unsigned)seeds : pool->jobs;
+    for (unsigned i = 0; i < pool->jobs; i++) {
+        int ends[2];
+        int piped = pipe(ends);
+        require(piped == 0);
+        pid_t child = fork();
+        require(child >= 0);
+        if (child == 0) {
+            (void)close(ends[0]);
+            work(pool, i, ends[1]);
+        }
+        (void)close(ends[1]);
+        pool->workers[i] = (struct worker){.process = child, .pipe = ends[0]};
+    }
+    return pool;
+}
+
+/* The worker died while it ran `seed`: which signal? Start another for the seeds behind it. */
+static int bury(struct swarm_pool *pool, unsigned index, uint64_t seed)
+{
+    struct worker *worker = &pool->workers[index];
+    int state = 0;
+    pid_t dead = waitpid(worker->process, &state, 0);
+    require(dead == worker->process);
+    (void)close(worker->pipe);
+    worker->gone = true;
+    int signal = WIFSIGNALED(state) ? WTERMSIG(state) : -1;
+    if (pool->last - seed < pool->jobs) {
+        return signal;
+    }
+    int ends[2];
+    int piped = pipe(ends);
+    require(piped == 0);
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        struct swarm_pool rest = {.scenario = pool->scenario,
+                                  .first = seed + pool->jobs,
+                                  .last = pool->last,
+                                  .jobs = pool->jobs};
+        work(&rest, 0, ends[1]);
+    }
+    (void)close(ends[1]);
+    *worker = (struct worker){.process = child, .pipe = ends[0]};
+    return signal;
+}
+
+/* Names in a result are pointers of the worker's; the same image runs here, but a parent's own are
+ * surer. */
+static void own_names(const struct swarm_pool *pool, struct run_result *result)
+{
+    result->scenario = pool->scenario->name;
+    for (size_t i = 0; i < result->check_count; i++) {
+        result->checks[i].name = run_check_name(i);
+    }
+}
+
+bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, int *died_of)
+{
+    if (pool->next > pool->last) {
+        return false;
+    }
+    uint64_t seed = pool->next;
+    unsigned index = (unsigned)((seed - pool->first) % pool->jobs);
+    *died_of = 0;
+    pool->next++;
+    if (!pool->workers[index].gone &&
+        read_all(pool->workers[index].pipe, result, offsetof(struct run_result, lag))) {
+        require(result->seed == seed);
+        own_names(pool, result);
+        result->lag_count = 0;
+        return true;
+    }
+    memset(result, 0, sizeof *result);
+    result->scenario = pool->scenario->name;
+    result->seed = seed;
+    result->outcome = OUTCOME_VIOLATION;
+    *died_of = bury(pool, index, seed);
+    return true;
+}
+
+void swarm_pool_free(struct swarm_pool *pool)
+{
+    for (unsigned i = 0; i < pool->jobs; i++) {
+        struct worker *worker = &pool->workers[i];
+        if (!worker->gone) {
+            (void)close(worker->pipe);
+            int state = 0;
+            (void)waitpid(worker->process, &state, 0);
+        }
+    }
+    heap_free(pool);
+}

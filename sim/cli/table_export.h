@@ -1,0 +1,11 @@
+/* run --table DIR: the final Delta table of the world as real files, for DuckDB, delta-rs or Spark
+ * to read. */
+#ifndef SIM_CLI_TABLE_EXPORT_H
+#define SIM_CLI_TABLE_EXPORT_H
+
+#include "engine/base/bytes.h"
+
+/* As fake_storage_file_fn: write one file below cli->table_dir. `context` is the struct cli. */
+void table_export_file(void *context, const char *path, struct bytes content);
+
+#endif
