@@ -26,10 +26,15 @@ foreach(folder engine faults scenarios sim reports)
       # Criterion's eq(str, ...) takes char *
       $<IF:$<C_COMPILER_ID:GNU>,-Wno-discarded-qualifiers,-Wno-incompatible-pointer-types-discards-qualifiers>)
     target_link_libraries(${name} PRIVATE ${aftershock_link_${folder}} PkgConfig::CRITERION)
-    if(folder STREQUAL "sim" AND TARGET aftershock_cli)
+    if(test MATCHES "/sim/(cli|search)/" AND TARGET aftershock_cli)
       target_link_libraries(${name} PRIVATE aftershock_cli)
     endif()
     add_test(NAME ${name} COMMAND ${name} --jobs 1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${ASAN_ENV}")
   endforeach()
 endforeach()
+
+# Leaks on purpose; run by ci/leaks only, not by ctest.
+add_executable(ci.leak_canary ${CMAKE_SOURCE_DIR}/ci/leak_canary.c)
+set_target_properties(ci.leak_canary PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_libraries(ci.leak_canary PRIVATE PkgConfig::CRITERION)
