@@ -1,7 +1,7 @@
 /* Every option the engine knows, under Spark's name, with its type, default and limits: one table
  * that parses, explains (aftershock list) and refuses. An unknown name is an error that names the
- * nearest known one; one that cannot apply says why. Names are case-insensitive for source options,
- * as Spark. */
+ * nearest known one; one that Spark has and that cannot apply here says why. spark.* names are
+ * case-sensitive, all others are not, as in Spark (CaseInsensitiveMap of reader and writer). */
 #ifndef ENGINE_PLAN_OPTIONS_H
 #define ENGINE_PLAN_OPTIONS_H
 
@@ -29,6 +29,7 @@ struct options {
     int64_t executor_cores;     /* spark.executor.cores: task slots an executor, default 1 */
     int64_t request_timeout_us; /* kafka.request.timeout.ms, default 30s */
     int64_t poll_timeout_us;    /* kafkaConsumer.pollTimeoutMs, default spark.network.timeout */
+    bool poll_timeout_given;    /* else it follows spark.network.timeout */
     int64_t fetch_retries;      /* fetchOffset.numRetries, default 3 */
     int64_t fetch_retry_interval_us; /* fetchOffset.retryIntervalMs, default 1s */
     int64_t fetch_bytes_max;         /* kafka.max.partition.fetch.bytes, default 1 MiB */
@@ -36,24 +37,43 @@ struct options {
                                    conf */
 };
 
-/* Fill `options` with the defaults. */
+/* Fill `options` with the defaults of the table. */
 void options_defaults(struct options *options);
 
-/* Set one option from its text. Errors: ERR_FAILED with `diag` (class INVALID_OPTION). Strings are
- * kept in `arena`. */
+/* Set one option from its text. A trigger (processingTime, availableNow) replaces the trigger set
+ * before. Durations: with a unit, as people and Spark write them; where Spark's or Kafka's own name
+ * ends in "ms" a bare number is milliseconds, elsewhere it is refused. Errors: ERR_FAILED with
+ * `diag` (class INVALID_OPTION), `options` unchanged. Strings are kept in `arena`. */
 MUST_CHECK enum status options_set(struct options *options,
                                    struct arena *arena,
                                    const char *name,
                                    const char *value,
                                    struct diag *diag);
 
+/* What one option alone cannot show: a required one is missing, two contradict each other. Errors:
+ * ERR_FAILED with `diag` (class INVALID_OPTION). */
+MUST_CHECK enum status options_check(const struct options *options, struct diag *diag);
+
+/* Where in a pipeline an option stands. */
+enum option_scope {
+    OPTION_SOURCE,  /* source.options: Kafka's reader */
+    OPTION_QUERY,   /* options: the query and the session (spark.*) */
+    OPTION_TRIGGER, /* trigger */
+};
+
 /* Walk the table, for `aftershock list`: false behind the last. */
 struct option_description {
     const char *name;
-    const char *kind;     /* "bool", "duration", "int", "text" */
-    const char *standard; /* the default as text */
+    const char *kind;     /* "text", "bool", "int", "duration", "milliseconds", "size", ... */
+    const char *standard; /* the default as text; empty: none */
     const char *help;     /* one line */
+    int64_t min;          /* limits of "int"; 0 and 0 elsewhere */
+    int64_t max;
+    enum option_scope scope;
 };
 bool options_describe(size_t index, struct option_description *description);
+
+/* The index of the option in that table, or -1. */
+int options_find(const char *name);
 
 #endif

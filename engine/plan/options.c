@@ -1,0 +1,336 @@
+#include "engine/plan/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+#include "engine/base/units.h"
+#include "engine/plan/options_table.h"
+
+static const char *const kind_names[] = {
+    [KIND_TEXT] = "text",
+    [KIND_BOOL] = "bool",
+    [KIND_INT] = "int",
+    [KIND_DURATION] = "duration",
+    [KIND_MILLISECONDS] = "milliseconds",
+    [KIND_SIZE] = "size",
+    [KIND_OFFSETS] = "offsets",
+    [KIND_INTERVAL] = "duration",
+    [KIND_NOW] = "bool",
+    [KIND_ONLY] = "only",
+};
+
+#define FIELD(name) offsetof(struct options, name)
+
+static uint8_t fold(char c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static bool equal_folded(const char *a, const char *b)
+{
+    while (*a != '\0' && fold(*a) == fold(*b)) {
+        a++;
+        b++;
+    }
+    return fold(*a) == fold(*b);
+}
+
+static bool same_name(const char *known, const char *name)
+{
+    return strncmp(known, "spark.", 6) == 0 ? strcmp(known, name) == 0 : equal_folded(known, name);
+}
+
+int options_find(const char *name)
+{
+    for (size_t i = 0; options_table[i].name != NULL; i++) {
+        if (same_name(options_table[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+bool options_describe(size_t index, struct option_description *description)
+{
+    const struct option *option = &options_table[index];
+    if (index >= OPTIONS_MAX || option->name == NULL) {
+        return false;
+    }
+    bool limited = option->kind == KIND_INT;
+    *description = (struct option_description){
+        .name = option->name,
+        .kind = kind_names[option->kind],
+        .standard = option->standard == NULL ? "" : option->standard,
+        .help = option->help,
+        .min = limited ? option->min : 0,
+        .max = limited ? option->max : 0,
+        .scope = option->scope,
+    };
+    return true;
+}
+
+/* Decimal digits with an optional minus. False: none, something else, or beyond int64. */
+static bool int_parse(const char *text, int64_t *value)
+{
+    bool negative = *text == '-';
+    const char *at = negative ? text + 1 : text;
+    int64_t number = 0;
+    if (*at == '\0') {
+        return false;
+    }
+    for (; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_sub_overflow(number, *at - '0', &number)) {
+            return false;
+        }
+    }
+    return negative ? (*value = number, true) : !__builtin_sub_overflow(0, number, value);
+}
+
+static bool bool_parse(const char *text, bool *value)
+{
+    *value = equal_folded(text, "true");
+    return *value || equal_folded(text, "false");
+}
+
+static enum status
+refuse(const struct option *option, const char *value, const char *expected, struct diag *diag)
+{
+    return diag_fail(diag,
+                     "INVALID_OPTION",
+                     "option \"%s\" is \"%s\"; expected %s",
+                     option->name,
+                     value,
+                     expected);
+}
+
+/* A number in the option's own unit (count, microseconds or bytes), within its limits. */
+static enum status
+number_parse(const struct option *option, const char *value, int64_t *number, struct diag *diag)
+{
+    bool known = false;
+    const char *expected = "a whole number";
+    if (option->kind == KIND_INT) {
+        known = int_parse(value, number);
+    } else if (option->kind == KIND_SIZE) {
+        expected = "bytes, or a size such as 1MiB";
+        known = int_parse(value, number) || size_parse(value, number);
+    } else if (option->kind == KIND_MILLISECONDS) {
+        expected = "milliseconds, or a duration such as 30s";
+        known = int_parse(value, number) ? !__builtin_mul_overflow(*number, US_PER_MS, number)
+                                         : duration_parse(value, number);
+    } else {
+        expected = "a duration with its unit, such as 10s or \"10 seconds\"";
+        known = duration_parse(value, number);
+    }
+    if (!known) {
+        return refuse(option, value, expected, diag);
+    }
+    if (*number >= option->min && *number <= option->max) {
+        return OK;
+    }
+    char limits[128];
+    if (option->kind == KIND_INT || option->kind == KIND_SIZE) {
+        (void)snprintf(
+            limits, sizeof limits, "%lld to %lld", (long long)option->min, (long long)option->max);
+    } else {
+        char least[48];
+        char most[48];
+        duration_format(option->min, least);
+        duration_format(option->max, most);
+        (void)snprintf(limits, sizeof limits, "%s to %s", least, most);
+    }
+    return refuse(option, value, limits, diag);
+}
+
+static void *field_of(struct options *options, const struct option *option)
+{
+    return (char *)options + option->field;
+}
+
+static enum status set_text(struct options *options,
+                            struct arena *arena,
+                            const struct option *option,
+                            const char *value,
+                            struct diag *diag)
+{
+    if (*value == '\0') {
+        return refuse(option, value, "a text that is not empty", diag);
+    }
+    if (option->kind == KIND_OFFSETS) {
+        const char *json = value + strspn(value, " \t\r\n");
+        if (equal_folded(value, "earliest") || equal_folded(value, "latest")) {
+            value = equal_folded(value, "earliest") ? "earliest" : "latest";
+        } else if (*json != '{') {
+            return refuse(option, value, "earliest, latest or {\"topic\": {\"0\": 23}}", diag);
+        }
+    }
+    if (option->field != NO_FIELD) {
+        const char *kept = arena == NULL ? value : arena_strdup(arena, value);
+        memcpy(field_of(options, option), &kept, sizeof kept);
+    }
+    return OK;
+}
+
+static enum status
+set_bool(struct options *options, const struct option *option, const char *value, struct diag *diag)
+{
+    bool flag = false;
+    if (!bool_parse(value, &flag)) {
+        return refuse(option, value, "true or false", diag);
+    }
+    if (option->kind == KIND_NOW && !flag) {
+        return refuse(option, value, "true; for the other trigger say processingTime", diag);
+    }
+    if (option->kind == KIND_NOW) {
+        options->trigger = TRIGGER_AVAILABLE_NOW;
+        options->trigger_interval_us = 0;
+    } else if (option->field != NO_FIELD) {
+        memcpy(field_of(options, option), &flag, sizeof flag);
+    }
+    return OK;
+}
+
+static enum status set_number(struct options *options,
+                              const struct option *option,
+                              const char *value,
+                              struct diag *diag)
+{
+    int64_t number = 0;
+    TRY(number_parse(option, value, &number, diag));
+    if (option->field == NO_FIELD) {
+        return OK;
+    }
+    memcpy(field_of(options, option), &number, sizeof number);
+    if (option->kind == KIND_INTERVAL) {
+        options->trigger = TRIGGER_PROCESSING_TIME;
+    }
+    /* Spark's default of the poll timeout is the network timeout (KafkaSourceProvider). */
+    if (option->field == FIELD(poll_timeout_us)) {
+        options->poll_timeout_given = true;
+    } else if (option->field == FIELD(network_timeout_us) && !options->poll_timeout_given) {
+        options->poll_timeout_us = number;
+    }
+    return OK;
+}
+
+static enum status set_known(struct options *options,
+                             struct arena *arena,
+                             const struct option *option,
+                             const char *value,
+                             struct diag *diag)
+{
+    switch (option->kind) {
+    case KIND_TEXT:
+    case KIND_OFFSETS:
+        return set_text(options, arena, option, value, diag);
+    case KIND_BOOL:
+    case KIND_NOW:
+        return set_bool(options, option, value, diag);
+    case KIND_ONLY:
+        if (equal_folded(value, option->standard)) {
+            return OK;
+        }
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "option \"%s\" is \"%s\": %s; only %s is",
+                         option->name,
+                         value,
+                         option->help,
+                         option->standard);
+    case KIND_INT:
+    case KIND_DURATION:
+    case KIND_MILLISECONDS:
+    case KIND_SIZE:
+    case KIND_INTERVAL:
+        return set_number(options, option, value, diag);
+    }
+    require(false);
+    return ERR_FAILED;
+}
+
+static enum status refuse_name(const char *name, struct diag *diag)
+{
+    for (const struct refused_option *refused = options_refused; refused->name != NULL; refused++) {
+        if (same_name(refused->name, name)) {
+            return diag_fail(diag,
+                             "INVALID_OPTION",
+                             "option \"%s\" cannot apply: %s",
+                             refused->name,
+                             refused->why);
+        }
+    }
+    const char *candidates[OPTIONS_MAX + 1] = {0};
+    for (size_t i = 0; options_table[i].name != NULL; i++) {
+        require(i < OPTIONS_MAX);
+        candidates[i] = options_table[i].name;
+    }
+    const char *nearest = diag_nearest(name, candidates);
+    if (nearest != NULL) {
+        return diag_fail(
+            diag, "INVALID_OPTION", "unknown option \"%s\"; did you mean \"%s\"?", name, nearest);
+    }
+    return diag_fail(diag,
+                     "INVALID_OPTION",
+                     "unknown option \"%s\"; `aftershock list` names every option",
+                     name);
+}
+
+enum status options_set(struct options *options,
+                        struct arena *arena,
+                        const char *name,
+                        const char *value,
+                        struct diag *diag)
+{
+    require(arena != NULL);
+    int index = options_find(name);
+    if (index < 0) {
+        return refuse_name(name, diag);
+    }
+    return set_known(options, arena, &options_table[index], value, diag);
+}
+
+void options_defaults(struct options *options)
+{
+    *options = (struct options){0};
+    for (const struct option *option = options_table; option->name != NULL; option++) {
+        if (option->standard == NULL) {
+            continue;
+        }
+        struct diag diag = {0};
+        enum status status = set_known(options, NULL, option, option->standard, &diag);
+        require(status == OK); /* the table's own defaults are within its own limits */
+    }
+}
+
+enum status options_check(const struct options *options, struct diag *diag)
+{
+    if (options->checkpoint_location == NULL) {
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "option \"checkpointLocation\" is missing: without it a restart knows "
+                         "nothing; give a directory under /shared");
+    }
+    if (options->checkpoint_location[0] != '/') {
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "option \"checkpointLocation\" is \"%s\"; expected an absolute path, "
+                         "such as /shared/checkpoints/flights",
+                         options->checkpoint_location);
+    }
+    if (options->executor_heartbeat_us >= options->network_timeout_us) {
+        char heartbeat[48];
+        char timeout[48];
+        duration_format(options->executor_heartbeat_us, heartbeat);
+        duration_format(options->network_timeout_us, timeout);
+        /* Spark's SparkConf.validateSettings refuses it too. */
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "spark.executor.heartbeatInterval (%s) must be less than "
+                         "spark.network.timeout (%s), or every executor is lost",
+                         heartbeat,
+                         timeout);
+    }
+    return OK;
+}

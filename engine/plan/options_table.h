@@ -1,0 +1,46 @@
+/* The two tables behind options.h: the options there are, and the ones that Spark has and that
+ * cannot apply here. Data only; nobody but options.c reads it. */
+#ifndef ENGINE_PLAN_OPTIONS_TABLE_H
+#define ENGINE_PLAN_OPTIONS_TABLE_H
+
+#include "engine/plan/options.h"
+
+/* How the value of an option is read. */
+enum option_kind {
+    KIND_TEXT,
+    KIND_BOOL,
+    KIND_INT,
+    KIND_DURATION,     /* a unit is required */
+    KIND_MILLISECONDS, /* a bare number is milliseconds, as in Kafka */
+    KIND_SIZE,         /* a bare number is bytes, as in Kafka */
+    KIND_OFFSETS,      /* earliest, latest or JSON */
+    KIND_INTERVAL,     /* trigger: processingTime */
+    KIND_NOW,          /* trigger: availableNow */
+    KIND_ONLY,         /* only the default is built */
+};
+
+struct option {
+    const char *name;
+    enum option_kind kind;
+    enum option_scope scope;
+    const char *standard; /* the default as text; NULL: none */
+    int64_t min;          /* of KIND_INT, KIND_SIZE (bytes) and the durations (microseconds) */
+    int64_t max;
+    size_t field; /* offset in struct options, or NO_FIELD: checked, without effect */
+    const char *help;
+};
+
+#define NO_FIELD SIZE_MAX
+
+struct refused_option {
+    const char *name;
+    const char *why;
+};
+
+enum { OPTIONS_MAX = 63 };
+
+/* A NULL name ends each. */
+extern const struct option options_table[];
+extern const struct refused_option options_refused[];
+
+#endif
