@@ -25,15 +25,16 @@ bool fake_storage_look(const struct fake_storage *storage,
  * were dropped? */
 bool fake_storage_durable(const struct fake_storage *storage, uint32_t machine, const char *path);
 
-/* Told when a file becomes visible under its final name (rename, link, put) with whole content, and
- * when a visible file vanishes or changes because of a crash, a loss or a removal. As the world;
- * draws and changes nothing. */
+/* Told when a file becomes visible under its final name (rename, link, put, or the close of a file
+ * that was written without a temporary name) with whole content, and when a visible file vanishes
+ * or changes because of a crash, a loss or a removal. Names that begin with a dot are temporary and
+ * tell nothing. As the world; draws and changes nothing. */
 struct fake_storage_watch {
     void *context;
     void (*published)(void *context,
                       const struct sim_process *by,
                       const char *path,
-                      struct bytes content);
+                      struct bytes content); /* by == NULL: a crash undid its removal */
     void (*removed)(void *context,
                     const struct sim_process *by,
                     const char *path); /* by == NULL: a crash took it */
