@@ -180,14 +180,12 @@ void fake_storage_each(const struct fake_storage *storage,
 {
     struct each each = {.file = file, .context = context};
     struct disk_place place;
-    struct process *previous = kernel_enter(storage->kernel);
     const struct file_system *fs = disk_file_system(storage->disk, machine, path);
     if (fs != NULL && file_system_find(fs, path, &place) == OK && place.inode != NULL &&
         place.inode->directory) {
         directory_walk(place.inode, path, each_file, &each);
     }
     each_object(storage->objects, path, &each);
-    kernel_leave(storage->kernel, previous);
 }
 
 size_t fake_storage_handles(const struct fake_storage *storage, const struct sim_process *process)
