@@ -189,7 +189,8 @@ void fiber_drop(struct fiber *fiber)
 {
     require(fiber->state == FIBER_SUSPENDED || fiber->state == FIBER_ENDED ||
             fiber->state == FIBER_ABANDONED);
-    if (fiber->state == FIBER_SUSPENDED && fiber->fake_stack != NULL) {
+    bool from_thread = fibers.current == NULL && fibers.lender == NULL;
+    if (fiber->state == FIBER_SUSPENDED && fiber->fake_stack != NULL && from_thread) {
         /* Only the fiber itself can hand ASan's fake stack back; none of its own code runs. */
         fiber->dying = true;
         fiber_resume(fiber);

@@ -57,7 +57,8 @@ enum { TRACE_RUNG = 4096, TRACE_KEPT = 200 };
 
 struct trace;
 
-struct trace *trace_new(void); /* memory of the current owner */
+struct trace *trace_new(void);        /* memory of the current owner */
+void trace_free(struct trace *trace); /* a kernel frees its own with everything else */
 void trace_append(struct trace *trace, const struct trace_record *record);
 uint64_t trace_hash(const struct trace *trace);
 uint64_t trace_count(const struct trace *trace);
