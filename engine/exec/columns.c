@@ -2,7 +2,7 @@
 
 #include "engine/base/check.h"
 
-static size_t value_size(enum type type)
+size_t column_value_size(enum type type)
 {
     switch (type) {
     case TYPE_BOOLEAN:
@@ -33,7 +33,7 @@ struct columns *columns_new(struct arena *arena, const struct schema *schema, si
         struct column *column = &columns->columns[i];
         column->type = schema->fields[i].type;
         column->present = arena_alloc(arena, capacity);
-        column->values.longs = arena_alloc(arena, capacity * value_size(column->type));
+        column->values.longs = arena_alloc(arena, capacity * column_value_size(column->type));
     }
     return columns;
 }

@@ -27,6 +27,9 @@ struct columns {
     size_t capacity;
 };
 
+/* Bytes of one value in a column of this type. */
+size_t column_value_size(enum type type);
+
 /* Empty columns for `schema` with room for `capacity` rows, in `arena`. */
 struct columns *columns_new(struct arena *arena, const struct schema *schema, size_t capacity);
 
