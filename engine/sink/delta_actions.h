@@ -1,0 +1,23 @@
+/* The bytes of one Delta commit: a JSON object a line, written as Spark's streaming sink does
+ * (delta-parquet-storage 1.2, 1.4, 1.5). Pure: the same arguments give the same bytes. */
+#ifndef ENGINE_SINK_DELTA_ACTIONS_H
+#define ENGINE_SINK_DELTA_ACTIONS_H
+
+#include "engine/base/buf.h"
+#include "engine/sink/delta_sink.h"
+
+#define DELTA_ENGINE_NAME "Aftershock"
+
+struct delta_transaction {
+    int64_t version;      /* that these bytes are for; 0 creates the table */
+    int64_t time_ms;
+    const char *txn_id;   /* of this transaction alone: it makes a lost reply decidable */
+    const char *query_id;
+    const char *table_id; /* of a new table; unused otherwise */
+    const struct delta_commit *commit;
+};
+
+/* Append commitInfo, for version 0 protocol and metaData, txn, and an add a file. */
+void delta_actions_write(const struct delta_transaction *transaction, struct buf *out);
+
+#endif
