@@ -9,9 +9,9 @@
 #define DELTA_ENGINE_NAME "Aftershock"
 
 struct delta_transaction {
-    int64_t version;      /* that these bytes are for; 0 creates the table */
+    int64_t version; /* that these bytes are for; 0 creates the table */
     int64_t time_ms;
-    const char *txn_id;   /* of this transaction alone: it makes a lost reply decidable */
+    const char *txn_id; /* of this transaction alone: it makes a lost reply decidable */
     const char *query_id;
     const char *table_id; /* of a new table; unused otherwise */
     const struct delta_commit *commit;

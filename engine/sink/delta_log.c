@@ -45,8 +45,7 @@ struct reading {
 
 static enum status corrupt(struct reading *reading, const char *what)
 {
-    (void)snprintf(
-        reading->problem, DELTA_LOG_PROBLEM_SIZE, "line %d: %s", reading->line, what);
+    (void)snprintf(reading->problem, DELTA_LOG_PROBLEM_SIZE, "line %d: %s", reading->line, what);
     return ERR_CORRUPT;
 }
 
@@ -92,9 +91,8 @@ static const char *unknown_feature(const json_t *features, bool writer)
 {
     for (size_t i = 0; i < json_array_size(features); i++) {
         const char *name = json_string_value(json_array_get(features, i));
-        bool known =
-            writer && name != NULL &&
-            (strcmp(name, "appendOnly") == 0 || strcmp(name, "invariants") == 0);
+        bool known = writer && name != NULL &&
+                     (strcmp(name, "appendOnly") == 0 || strcmp(name, "invariants") == 0);
         if (!known) {
             return name == NULL ? "?" : name;
         }
@@ -126,11 +124,11 @@ static enum status read_protocol(struct reading *reading, const json_t *protocol
         reading->facts->unsupported =
             arena_printf(reading->arena, "the table feature '%.64s' is not supported", feature);
     } else if (!reader_known || !writer_known) {
-        reading->facts->unsupported = arena_printf(
-            reading->arena,
-            "protocol versions (%lld, %lld) are not supported, only (1, 2) and (3, 7)",
-            (long long)reads,
-            (long long)writes);
+        reading->facts->unsupported =
+            arena_printf(reading->arena,
+                         "protocol versions (%lld, %lld) are not supported, only (1, 2) and (3, 7)",
+                         (long long)reads,
+                         (long long)writes);
     }
     return OK;
 }
@@ -155,15 +153,15 @@ static enum status read_field(struct reading *reading, const json_t *item)
 
 static enum status read_schema(struct reading *reading, const json_t *text)
 {
-    json_t *schema = json_loadb(
-        json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
+    json_t *schema =
+        json_loadb(json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
     const json_t *fields = json_object_get(schema, "fields");
     enum status status = OK;
     if (!json_is_array(fields)) {
         status = corrupt(reading, "schemaString is not the JSON of a struct");
     } else {
-        reading->facts->fields = arena_alloc(
-            reading->arena, json_array_size(fields) * sizeof *reading->facts->fields);
+        reading->facts->fields =
+            arena_alloc(reading->arena, json_array_size(fields) * sizeof *reading->facts->fields);
     }
     for (size_t i = 0; status == OK && i < json_array_size(fields); i++) {
         status = read_field(reading, json_array_get(fields, i));
@@ -287,9 +285,7 @@ static enum status read_action(struct reading *reading, json_t *action)
 
 static enum status read_line(struct reading *reading, struct bytes line)
 {
-    json_error_t error;
-    json_t *action =
-        json_loadb((const char *)line.data, line.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *action = json_loadb((const char *)line.data, line.size, JSON_REJECT_DUPLICATES, NULL);
     if (action == NULL) {
         return corrupt(reading, "not a whole JSON object (torn?)");
     }

@@ -6,7 +6,12 @@
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 
-enum { DOUBLE_MANTISSA_BITS = 52, DOUBLE_EXPONENT_BIAS = 1023, FRACTION_BITS_MAX = 60, STRING_SIZE_MAX = 32 };
+enum {
+    DOUBLE_MANTISSA_BITS = 52,
+    DOUBLE_EXPONENT_BIAS = 1023,
+    FRACTION_BITS_MAX = 60,
+    STRING_SIZE_MAX = 32
+};
 
 bool delta_exact_double(double value, struct buf *out)
 {
@@ -25,7 +30,8 @@ bool delta_exact_double(double value, struct buf *out)
     int zeros = __builtin_ctzll(mantissa);
     mantissa >>= zeros;
     exponent += zeros;
-    if (exponent < -FRACTION_BITS_MAX || exponent > 63 || (exponent > 0 && mantissa > UINT64_MAX >> exponent)) {
+    if (exponent < -FRACTION_BITS_MAX || exponent > 63 ||
+        (exponent > 0 && mantissa > UINT64_MAX >> exponent)) {
         return false;
     }
     unsigned shift = exponent < 0 ? (unsigned)-exponent : 0;
