@@ -159,6 +159,20 @@ void kernel_wait(struct kernel *kernel, int64_t cost_us); /* this fiber only */
 bool kernel_park(struct kernel *kernel, int64_t deadline_us);
 void kernel_wake(struct kernel *kernel, struct fiber *fiber, struct sim_process *process);
 
+/* ---- the sweep over port calls: kill a process at its n-th call --------------------------------
+ */
+
+/* Count the port calls of the process named `name`, over all its incarnations; kill it at number
+ * `nth` (1-based), before the call has any effect; 0 only counts. `name` is borrowed. */
+void kernel_sweep(struct kernel *kernel, const char *name, uint64_t nth);
+uint64_t kernel_sweep_count(const struct kernel *kernel);
+/* A port call begins: hold, wait, park and operations say so themselves, fakes for what never
+ * suspends. May not return. */
+void kernel_port_call(struct kernel *kernel);
+
+/* ---- storage operations
+ * -------------------------------------------------------------------------- */
+
 /* What a fault does to an operation that is about to happen. */
 struct operation_fault {
     enum { OPERATION_OK, OPERATION_FAILS, OPERATION_LOSES_REPLY } effect;

@@ -91,6 +91,10 @@ struct kernel {
     struct kernel_injector injector;
     bool has_injector;
 
+    const char *sweep_name; /* NULL: no sweep */
+    uint64_t sweep_nth;
+    uint64_t sweep_count;
+
     struct trace *trace;
     struct buf scratch; /* texts of trace events */
     struct violation violation;

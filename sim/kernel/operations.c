@@ -22,6 +22,30 @@ void running_check(struct kernel *kernel)
     }
 }
 
+void kernel_sweep(struct kernel *kernel, const char *name, uint64_t nth)
+{
+    kernel->sweep_name = name;
+    kernel->sweep_nth = nth;
+    kernel->sweep_count = 0;
+}
+
+uint64_t kernel_sweep_count(const struct kernel *kernel)
+{
+    return kernel->sweep_count;
+}
+
+void kernel_port_call(struct kernel *kernel)
+{
+    struct sim_process *process = kernel_current(kernel);
+    if (kernel->sweep_name == NULL || strcmp(kernel->sweep_name, process->process.name) != 0) {
+        return;
+    }
+    kernel->sweep_count++;
+    if (kernel->sweep_count == kernel->sweep_nth) {
+        kernel_kill(kernel, process); /* does not return */
+    }
+}
+
 static struct process *hook_enter(struct kernel *kernel)
 {
     kernel->hook_depth++;
@@ -39,6 +63,7 @@ static void hook_leave(struct kernel *kernel, struct process *previous)
 static struct operation_fault ask_injector(
     struct kernel *kernel, const char *port, const char *operation, const char *path, bool after)
 {
+    kernel_port_call(kernel);
     struct sim_process *process = kernel_current(kernel);
     struct operation_fault fault = {.effect = OPERATION_OK};
     if (kernel->has_injector) {

@@ -244,6 +244,7 @@ struct sim_process *kernel_current(struct kernel *kernel)
 
 void kernel_hold(struct kernel *kernel, int64_t cost_us)
 {
+    kernel_port_call(kernel);
     struct sim_process *process = kernel_current(kernel);
     require(process->private->holder == NULL);
     if (cost_us > 0) {
@@ -255,6 +256,7 @@ void kernel_hold(struct kernel *kernel, int64_t cost_us)
 
 void kernel_wait(struct kernel *kernel, int64_t cost_us)
 {
+    kernel_port_call(kernel);
     (void)kernel_current(kernel);
     if (cost_us > 0) {
         suspend(kernel, WAIT_TIME, time_add(kernel->now_us, cost_us));
@@ -263,6 +265,7 @@ void kernel_wait(struct kernel *kernel, int64_t cost_us)
 
 bool kernel_park(struct kernel *kernel, int64_t deadline_us)
 {
+    kernel_port_call(kernel);
     (void)kernel_current(kernel);
     struct sim_fiber *fiber = kernel->running_fiber;
     if (fiber->token) {

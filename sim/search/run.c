@@ -112,16 +112,14 @@ static void assemble(struct run *run, uint64_t seed)
     run->injector = injector_new(run->kernel, &scenario->script, &actions);
     supervisor_set_injector(run->supervisor, run->injector);
     if (run->options->checks) {
-        run->checks = checks_new(run->kernel,
-                                 scenario,
-                                 run->storage,
-                                 run->broker,
-                                 run->options->oracle);
+        run->checks =
+            checks_new(run->kernel, scenario, run->storage, run->broker, run->options->oracle);
     }
     kernel_observe(run->kernel, run_observe, run);
     if (run->options->observer != NULL) {
         kernel_observe(run->kernel, run->options->observer, run->options->observer_context);
     }
+    kernel_sweep(run->kernel, run->options->sweep_process, run->options->sweep_call);
     fake_broker_produce(run->broker, scenario->workloads, scenario->workload_count);
     supervisor_start(run->supervisor);
     look(run, 0);
@@ -178,6 +176,7 @@ static void collect_trace(struct run *run)
     const struct trace *trace = kernel_trace_log(run->kernel);
     result->trace_hash = trace_hash(trace);
     result->trace_events = trace_count(trace);
+    result->port_calls = kernel_sweep_count(run->kernel);
     result->virtual_us = kernel_now_us(run->kernel) - run->start_us;
     if (run->options->last_events != NULL) {
         for (size_t i = 0; i < trace_kept(trace); i++) {
