@@ -140,7 +140,8 @@ struct fault_event {
     uint32_t times;                    /* io_error, throttle, disk_full: in a row; at least 1 */
     bool applied;                      /* lost_reply */
     enum unsynced unsynced;            /* crash of a machine */
-    const struct option_override *set; /* start; NULL-named end; may be NULL */
+    const struct option_override *set; /* start: the scenario's "set" and this
+                                          event's on top, NULL-named end; NULL: as before */
     int line;                          /* in the scenario file, for messages; 0 = drawn */
 };
 

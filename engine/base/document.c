@@ -54,15 +54,21 @@ static size_t error_offset(const json_error_t *error, size_t size)
     return offset < size ? offset : size;
 }
 
+/* A message is one line, whatever a file holds. UTF-8 stays. */
+static void make_printable(char *text)
+{
+    for (char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7F) {
+            *c = '?';
+        }
+    }
+}
+
 static enum status fail_parse(const struct load *load, struct diag *diag)
 {
     char text[JSON_ERROR_TEXT_LENGTH];
     (void)snprintf(text, sizeof text, "%s", load->error.text);
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~') {
-            *c = '?';
-        }
-    }
+    make_printable(text);
     place_at(diag, load->file, load->text, error_offset(&load->error, load->text.size));
     return diag_fail(diag, load->error_class, "not JSON: %s", text);
 }
@@ -99,10 +105,13 @@ static enum status fail_duplicate(const struct load *load,
     size_t first_offset = document_index_node(index, first)->key_offset;
     place_at(diag, load->file, load->text, node->key_offset);
     document_index_path(index, again, diag->path, sizeof diag->path);
+    char key[65];
+    (void)snprintf(key, sizeof key, "%s", node->key);
+    make_printable(key);
     return diag_fail(diag,
                      load->error_class,
-                     "duplicate key \"%.64s\": it stands in line %d already; remove one",
-                     node->key,
+                     "duplicate key \"%s\": it stands in line %d already; remove one",
+                     key,
                      document_place_of(load->text, first_offset).line);
 }
 
@@ -227,5 +236,6 @@ enum status document_fail(const struct document *document,
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    make_printable(text);
     return diag_fail(diag, error_class, "%s", text);
 }

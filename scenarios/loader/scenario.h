@@ -48,6 +48,21 @@ struct workload_config {
 
 enum lost_cause { LOST_NOTHING, LOST_LOCAL_DISK, LOST_EXPIRED };
 
+/* What the text of an error must hold: "names". */
+struct expected_names {
+    const char *topic;         /* NULL: not checked */
+    const int32_t *partitions; /* each with the topic */
+    size_t partition_count;
+};
+
+/* Records that are lost lie in here, by the time they were sent, since the start: guards the file's
+ * own arithmetic, never widens what the ledger allows. */
+struct expected_span {
+    size_t topic; /* index in topics */
+    int64_t from_us;
+    int64_t to_us;
+};
+
 struct expected_run {
     enum run_end ends;
     bool has_resumes;
@@ -55,6 +70,8 @@ struct expected_run {
     int resumes_as;    /* as EVENT_QUERY_RESUMED: 0 "new", 1 "next", 2 "re-run" */
     const char *error; /* error class; matches whole, or a prefix before '.'; NULL: not checked */
     int64_t commits;   /* commits/N written in this run; -1: not checked */
+    struct expected_names names;
+    bool reports_skipped; /* "reports": "skipped-ranges": at least one EVENT_RANGE_SKIPPED */
 };
 
 struct expected_recovery {
@@ -77,6 +94,8 @@ struct expectation {
     size_t run_count;
     bool has_runs;
     enum lost_cause lost;
+    bool has_lost_span; /* LOST_EXPIRED */
+    struct expected_span lost_span;
     bool gave_up; /* "supervisor": "gave-up" */
     struct expected_recovery *recoveries;
     size_t recovery_count;
@@ -113,5 +132,14 @@ MUST_CHECK enum status scenario_load(struct arena *arena,
                                      const char *root,
                                      struct scenario **scenario,
                                      struct diag *diag);
+
+/* As scenario_load, but the scenario's own text is given (`resolved` of a failure record); the
+ * paths in it start from the folder of `file`, which itself need not exist. */
+MUST_CHECK enum status scenario_load_text(struct arena *arena,
+                                          const char *file,
+                                          struct bytes text,
+                                          const char *root,
+                                          struct scenario **scenario,
+                                          struct diag *diag);
 
 #endif

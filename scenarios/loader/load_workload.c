@@ -1,0 +1,108 @@
+/* "workload": record values from files, one a line, and when they are sent. */
+#include "scenarios/loader/loader.h"
+
+#include <string.h>
+
+#include "engine/base/check.h"
+
+/* More would be a run of hours, or a mistyped rate. */
+enum { RECORDS_MAX = 10000000 };
+
+/* Split into lines without their newline; at most `limit` of them. */
+static void split_lines(struct arena *arena,
+                        struct bytes content,
+                        size_t limit,
+                        struct workload_config *workload)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < content.size && count < limit; i++) {
+        count += content.data[i] == '\n' || i + 1 == content.size;
+    }
+    workload->lines = arena_alloc(arena, count * sizeof *workload->lines);
+    const uint8_t *at = content.data;
+    const uint8_t *end = content.data + content.size;
+    while (workload->line_count < count) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        const uint8_t *stop = newline == NULL ? end : newline;
+        workload->lines[workload->line_count++] = bytes_of(at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+}
+
+static enum status read_lines(struct loader *loader,
+                              const char *path,
+                              const char *from,
+                              struct workload_config *workload)
+{
+    struct bytes content;
+    const char *why = paths_read(&loader->paths, loader->arena, from, &content);
+    if (why != NULL) {
+        return loader_fail(loader,
+                           false,
+                           arena_printf(loader->arena, "%s.from", path),
+                           "\"%.200s\": %s",
+                           from,
+                           why);
+    }
+    size_t limit = workload->records < 0 ? RECORDS_MAX : (size_t)workload->records;
+    split_lines(loader->arena, content, limit, workload);
+    if (workload->line_count == 0) {
+        return loader_fail(loader,
+                           false,
+                           arena_printf(loader->arena, "%s.from", path),
+                           "\"%.200s\" is empty, expected one record value a line",
+                           from);
+    }
+    return OK;
+}
+
+static enum status
+load_one(struct loader *loader, const json_t *value, size_t i, struct workload_config *workload)
+{
+    const char *path = arena_printf(loader->arena, "workload[%zu]", i);
+    const char *to = value_text(value, "to", "");
+    *workload = (struct workload_config){
+        .topic = topic_index(loader->scenario, to),
+        .until_us = value_duration_us(value, "until", -1),
+        .records = value_int(value, "records", -1),
+    };
+    bool fits = rate_parse(value_text(value, "rate", ""), &workload->interval_us);
+    require(fits);
+    if (workload->topic == loader->scenario->topic_count) {
+        const char *nearest = diag_nearest(to, topic_names(loader));
+        return loader_fail(loader,
+                           false,
+                           arena_printf(loader->arena, "%s.to", path),
+                           "no such topic: \"%.100s\", expected one of \"topics\"%s%s%s",
+                           to,
+                           nearest == NULL ? "" : "; did you mean \"",
+                           nearest == NULL ? "" : nearest,
+                           nearest == NULL ? "" : "\"?");
+    }
+    if (workload->records < 0 && workload->until_us < 0) {
+        return loader_fail(
+            loader, false, path, "no end, expected \"records\" or \"until\" (or both)");
+    }
+    if (workload->records < 0 && workload->until_us / workload->interval_us > RECORDS_MAX) {
+        return loader_fail(loader,
+                           false,
+                           arena_printf(loader->arena, "%s.until", path),
+                           "%lld records at this rate, expected at most %d",
+                           (long long)(workload->until_us / workload->interval_us),
+                           RECORDS_MAX);
+    }
+    return read_lines(loader, path, value_text(value, "from", ""), workload);
+}
+
+enum status load_workload(struct loader *loader)
+{
+    struct scenario *scenario = loader->scenario;
+    const json_t *workload = json_object_get(loader->document.root, "workload");
+    size_t count = json_array_size(workload);
+    scenario->workloads = arena_alloc(loader->arena, count * sizeof *scenario->workloads);
+    for (size_t i = 0; i < count; i++) {
+        TRY(load_one(loader, json_array_get(workload, i), i, &scenario->workloads[i]));
+        scenario->workload_count++;
+    }
+    return OK;
+}
