@@ -1,0 +1,188 @@
+#include "sim/check/oracle.h"
+
+#include <strings.h>
+
+#include "engine/base/check.h"
+#include "engine/base/fiber.h"
+#include "sim/check/oracle_decode.h"
+#include "sim/check/oracle_pipeline.h"
+
+struct oracle_line {
+    enum oracle_verdict verdict;
+    struct row row;
+    const char *error;
+};
+
+struct oracle_workload {
+    struct oracle_line *lines;
+    size_t line_count;
+};
+
+struct oracle {
+    struct arena arena;
+    const struct scenario *scenario;
+    struct oracle_pipeline pipeline;
+    const char *error;
+    struct oracle_workload *workloads;
+};
+
+/* Filter, then select, as Spark: a row that is dropped can raise no error in the select. */
+static const char *project(const struct oracle_pipeline *pipeline,
+                           const struct value *cells,
+                           enum oracle_verdict *verdict,
+                           struct buf *form)
+{
+    *verdict = ORACLE_DROPPED;
+    struct value keep = {TYPE_BOOLEAN, true, .as = {.boolean = true}};
+    const char *error =
+        pipeline->filter == NULL ? NULL : oracle_expression_value(pipeline->filter, cells, &keep);
+    if (error != NULL || !keep.present || !keep.as.boolean) {
+        return error;
+    }
+    *verdict = ORACLE_ROW;
+    for (size_t i = 0; i < pipeline->column_count; i++) {
+        struct value value;
+        error = oracle_expression_value(pipeline->columns[i].is, cells, &value);
+        if (error != NULL) {
+            return error;
+        }
+        value.type = oracle_expression_result(pipeline->columns[i].is);
+        value_encode(&value, form);
+    }
+    return NULL;
+}
+
+enum oracle_verdict oracle_record(const struct oracle *oracle,
+                                  struct bytes value,
+                                  struct arena *arena,
+                                  struct row *row,
+                                  const char **error)
+{
+    require(oracle->error == NULL);
+    const struct oracle_pipeline *pipeline = &oracle->pipeline;
+    struct arena scratch = {0};
+    struct buf form = {0};
+    struct value *cells = arena_alloc(&scratch, (pipeline->source.count + 1) * sizeof *cells);
+    enum oracle_verdict verdict = ORACLE_DROPPED;
+    *error = oracle_decode(&pipeline->source, pipeline->failfast, value, &scratch, cells);
+    if (*error == NULL) {
+        *error = project(pipeline, cells, &verdict, &form);
+    }
+    if (*error == NULL && verdict == ORACLE_ROW) {
+        *row = row_of(bytes_of(arena_copy(arena, form.data, form.size), form.size));
+    }
+    buf_free(&form);
+    arena_free(&scratch);
+    return *error == NULL ? verdict : ORACLE_FAILS;
+}
+
+static void evaluate_workloads(struct oracle *oracle)
+{
+    const struct scenario *scenario = oracle->scenario;
+    size_t count = scenario->workload_count;
+    oracle->workloads = arena_alloc(&oracle->arena, (count + 1) * sizeof *oracle->workloads);
+    for (size_t w = 0; w < count; w++) {
+        const struct workload_config *config = &scenario->workloads[w];
+        struct oracle_workload *workload = &oracle->workloads[w];
+        workload->line_count = config->line_count;
+        workload->lines =
+            arena_alloc(&oracle->arena, (config->line_count + 1) * sizeof *workload->lines);
+        for (size_t i = 0; i < config->line_count; i++) {
+            struct oracle_line *line = &workload->lines[i];
+            line->verdict =
+                oracle_record(oracle, config->lines[i], &oracle->arena, &line->row, &line->error);
+        }
+    }
+}
+
+static void make_on_thread_stack(void *argument)
+{
+    struct oracle *oracle = argument;
+    oracle->error =
+        oracle_pipeline_read(oracle->scenario->pipeline, &oracle->arena, &oracle->pipeline);
+    if (oracle->error == NULL) {
+        evaluate_workloads(oracle);
+    }
+}
+
+struct oracle *oracle_new(const struct scenario *scenario)
+{
+    struct oracle *oracle = heap_alloc(sizeof *oracle);
+    oracle->scenario = scenario;
+    fiber_on_thread_stack(make_on_thread_stack, oracle);
+    return oracle;
+}
+
+void oracle_free(struct oracle *oracle)
+{
+    arena_free(&oracle->arena);
+    heap_free(oracle);
+}
+
+const char *oracle_error(const struct oracle *oracle)
+{
+    return oracle->error;
+}
+
+enum oracle_verdict oracle_line(
+    const struct oracle *oracle, size_t workload, size_t line, struct row *row, const char **error)
+{
+    require(workload < oracle->scenario->workload_count);
+    require(line < oracle->workloads[workload].line_count);
+    const struct oracle_line *found = &oracle->workloads[workload].lines[line];
+    *row = found->row;
+    *error = found->error;
+    return found->verdict;
+}
+
+size_t oracle_column_count(const struct oracle *oracle)
+{
+    return oracle->pipeline.column_count;
+}
+
+const char *oracle_column_name(const struct oracle *oracle, size_t column)
+{
+    require(column < oracle->pipeline.column_count);
+    return oracle->pipeline.columns[column].name;
+}
+
+enum type oracle_column_type(const struct oracle *oracle, size_t column)
+{
+    require(column < oracle->pipeline.column_count);
+    return oracle_expression_result(oracle->pipeline.columns[column].is);
+}
+
+const char *oracle_topic(const struct oracle *oracle)
+{
+    return oracle->pipeline.topic;
+}
+
+const char *oracle_table(const struct oracle *oracle)
+{
+    return oracle->pipeline.table;
+}
+
+static const char *
+last_of(const struct option_override *overrides, const char *name, const char *before)
+{
+    for (; overrides != NULL && overrides->name != NULL; overrides++) {
+        if (strcasecmp(overrides->name, name) == 0) {
+            before = overrides->value;
+        }
+    }
+    return before;
+}
+
+const char *oracle_option(const struct oracle *oracle,
+                          const struct option_override *overrides,
+                          const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < oracle->pipeline.setting_count; i++) {
+        if (strcasecmp(oracle->pipeline.settings[i].name, name) == 0) {
+            value = oracle->pipeline.settings[i].value;
+        }
+    }
+    value = last_of(oracle->scenario->set, name, value);
+    return last_of(overrides, name, value);
+}

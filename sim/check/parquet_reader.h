@@ -1,0 +1,30 @@
+/* A small strict Parquet reader for what a Delta table of this project may hold: flat columns of
+ * six types, data pages v1, PLAIN values, RLE/bit-packed levels, snappy or nothing, a CRC on every
+ * page that is always verified. Everything else is refused by text. Shares no code with the writer.
+ * Safe on hostile bytes. Source: delta-parquet-storage 4. */
+#ifndef SIM_CHECK_PARQUET_READER_H
+#define SIM_CHECK_PARQUET_READER_H
+
+#include "engine/base/arena.h"
+#include "sim/check/value.h"
+
+enum { PARQUET_COLUMNS_MAX = 64, PARQUET_CELLS_MAX = 1 << 20, PARQUET_PAGE_SIZE_MAX = 1 << 26 };
+
+struct parquet_column {
+    struct bytes name;
+    enum type type;
+    bool optional;
+};
+
+struct parquet_content {
+    struct parquet_column columns[PARQUET_COLUMNS_MAX];
+    size_t column_count;
+    size_t row_count;
+    struct value *cells; /* row by row, column_count each; texts in the arena or the file */
+};
+
+/* Read a whole file. Everything lives in `arena` or borrows from `file`. NULL, or what is wrong
+ * with it (a text in `arena`). */
+const char *parquet_read(struct bytes file, struct arena *arena, struct parquet_content *content);
+
+#endif
