@@ -64,7 +64,7 @@ Test(parquet_reader, every_flipped_bit_of_a_page_body_is_seen)
     static const struct {
         size_t begin;
         size_t end;
-    } bodies[] = {{0x1a, 0x32}, {0x4a, 0x5e}};
+    } bodies[] = {{0x1b, 0x33}, {0x4a, 0x5e}};
     size_t flipped = 0;
     for (size_t b = 0; b < 2; b++) {
         for (size_t bit = bodies[b].begin * 8; bit < bodies[b].end * 8; bit++) {

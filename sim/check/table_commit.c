@@ -10,10 +10,12 @@ struct reading {
     const char *error;
 };
 
+static const char torn[] = "a line is no whole JSON object with one action";
+
 static bool refuse(struct reading *reading, const char *error)
 {
     if (reading->error == NULL) {
-        reading->error = error;
+        reading->error = reading->json.token == PULL_ERROR ? torn : error;
     }
     return false;
 }
@@ -330,7 +332,7 @@ static bool read_line(struct reading *reading, struct bytes line)
     bool fine = pull_next(json) == PULL_OBJECT && pull_member(json) && read_action(reading) &&
                 pull_next(json) == PULL_OBJECT_END && pull_next(json) == PULL_END;
     reading->commit->action_count++;
-    return fine || refuse(reading, "a line is no whole JSON object with one action");
+    return fine || refuse(reading, torn);
 }
 
 const char *table_commit_read(struct bytes file,
