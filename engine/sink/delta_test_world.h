@@ -9,6 +9,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/hash.h"
+#include "engine/base/heap.h"
 #include "engine/checkpoint/store.h"
 
 enum { WORLD_FILES_MAX = 64, WORLD_STEPS_MAX = 64 };
