@@ -68,7 +68,7 @@ Test(delta_stats, what_is_no_safe_bound_is_left_out)
 {
     struct arena arena = {0};
     struct columns *columns = three_rows(&arena);
-    columns->columns[3].values.doubles[0] = INFINITY;                /* the whole column */
+    columns->columns[3].values.doubles[0] = (double)INFINITY;        /* the whole column */
     columns->columns[4].values.strings[0] = bytes_of_text("Zürich"); /* the maximum alone */
     columns->columns[1].present[0] = 0;
     columns->columns[1].present[1] = 0;
@@ -78,7 +78,7 @@ Test(delta_stats, what_is_no_safe_bound_is_left_out)
                  "\"distance\":1,\"ratio\":1,\"origin\":1,\"at\":1}}");
     columns->columns[4].values.strings[0] = bytes_of_text("more than 32 ASCII letters, by one");
     columns->columns[4].values.strings[1] = bytes_of_text("~ \"quoted\"\n");
-    columns->columns[3].values.doubles[0] = NAN;
+    columns->columns[3].values.doubles[0] = (double)NAN;
     expect_stats(columns,
                  "{\"numRecords\":3,\"minValues\":{\"distance\":-5000000035},\"maxValues\":"
                  "{\"distance\":3000000021,\"origin\":\"~ \\\"quoted\\\"\\n\"},\"nullCount\":"
@@ -117,8 +117,8 @@ Test(delta_stats, doubles_are_exact_or_left_out)
     expect_double(DBL_MIN / 2, NULL);
     expect_double(DBL_TRUE_MIN, NULL);
     expect_double(DBL_MAX, NULL);
-    expect_double(INFINITY, NULL);
-    expect_double(NAN, NULL);
+    expect_double((double)INFINITY, NULL);
+    expect_double((double)NAN, NULL);
 }
 
 Test(delta_stats, rows_hash_knows_rows_but_not_their_order)
@@ -152,9 +152,9 @@ Test(delta_stats, rows_hash_tells_null_from_zero_and_zero_from_minus_zero)
     uint64_t minus_zero = delta_rows_hash(columns);
     cr_assert(ne(u64, null, zero));
     cr_assert(ne(u64, zero, minus_zero));
-    columns->columns[3].values.doubles[0] = NAN;
+    columns->columns[3].values.doubles[0] = (double)NAN;
     uint64_t nan = delta_rows_hash(columns);
-    columns->columns[3].values.doubles[0] = -NAN;
+    columns->columns[3].values.doubles[0] = -(double)NAN;
     cr_assert(eq(u64, delta_rows_hash(columns), nan));
     arena_free(&arena);
 }

@@ -69,8 +69,8 @@ static void
 double_bounds(const struct column *column, size_t rows, struct parquet_statistics *statistics)
 {
     bool any = false;
-    double min = INFINITY;
-    double max = -INFINITY;
+    double min = 0;
+    double max = 0;
     for (size_t row = 0; row < rows; row++) {
         if (!column->present[row]) {
             continue;
@@ -79,8 +79,8 @@ double_bounds(const struct column *column, size_t rows, struct parquet_statistic
         if (isnan(value)) {
             return;
         }
-        min = value < min ? value : min;
-        max = value > max ? value : max;
+        min = !any || value < min ? value : min;
+        max = !any || value > max ? value : max;
         any = true;
     }
     if (!any) {

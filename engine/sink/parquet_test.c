@@ -336,7 +336,7 @@ Test(parquet_statistics, doubles_with_nan_have_no_bounds)
     struct columns *columns = one_column(&arena, TYPE_DOUBLE, 3);
     double *values = columns->columns[0].values.doubles;
     values[0] = 1;
-    values[1] = NAN;
+    values[1] = (double)NAN;
     values[2] = -5;
     struct parquet_statistics statistics;
     parquet_statistics_of(&columns->columns[0], 3, &statistics);
