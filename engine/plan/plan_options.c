@@ -141,7 +141,7 @@ fail_override(struct compiler *compiler, const char *name, const struct diag *in
     if (!compiler->diag->set) {
         char path[DOCUMENT_PATH_SIZE] = "set";
         document_path_member(path, name);
-        (void)snprintf(compiler->diag->path, sizeof compiler->diag->path, "%s", path);
+        (void)snprintf(compiler->diag->path, sizeof compiler->diag->path, "%.191s", path);
     }
     return diag_fail(compiler->diag, inner->error_class, "%s", inner->text);
 }
