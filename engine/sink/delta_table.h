@@ -1,6 +1,7 @@
-/* The driver's memory of one table's log, shared by delta_table.c (replay) and delta_commit.c (the
- * commit loop): what the log said up to `version`, and nothing else. Replay refuses a gap, a commit
- * that vanished and a file that delta_log_read refuses; it never guesses. */
+/* The driver's memory of one table's log, shared by delta_table.c (replay), delta_check.c and
+ * delta_commit.c (the commit loop): what the log said up to `version`, and nothing else. Replay
+ * refuses a gap, a commit that vanished and a file that delta_log_read refuses; it never guesses.
+ */
 #ifndef ENGINE_SINK_DELTA_TABLE_H
 #define ENGINE_SINK_DELTA_TABLE_H
 
@@ -44,6 +45,11 @@ delta_table_refresh(struct delta_table *table, struct delta_scan *scan, struct d
 /* Make what was replayed durable before anything durable depends on it: its writer may have died
  * between publishing a commit and the fsync of the directory. May suspend. Errors: ERR_FAILED. */
 MUST_CHECK enum status delta_table_secure(struct delta_table *table, struct diag *diag);
+
+/* May rows of `schema` be appended to the table as last replayed (or, when there is none, may a
+ * table of these columns be made)? Errors: ERR_FAILED. */
+MUST_CHECK enum status
+delta_table_check(struct delta_table *table, const struct schema *schema, struct diag *diag);
 
 /* Path of a commit file, in the arena. */
 const char *
