@@ -40,6 +40,7 @@ set_target_properties(ci.leak_canary PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE
 target_link_libraries(ci.leak_canary PRIVATE PkgConfig::CRITERION)
 
 # X_bench.c is one program that prints figures; ci/bench runs them, from a release build.
+add_custom_target(bench)
 foreach(folder engine sim)
   file(GLOB_RECURSE benches CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*_bench.c)
   foreach(bench ${benches})
@@ -48,6 +49,15 @@ foreach(folder engine sim)
     string(REPLACE "/" "." name ${name})
     add_executable(${name} EXCLUDE_FROM_ALL ${bench})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    target_compile_definitions(${name} PRIVATE _DEFAULT_SOURCE)
     target_link_libraries(${name} PRIVATE ${aftershock_link_${folder}})
+    add_dependencies(bench ${name})
   endforeach()
 endforeach()
+
+# The program from outside.
+if(TARGET aftershock)
+  add_test(NAME ci.cli-test COMMAND ${CMAKE_SOURCE_DIR}/ci/cli-test $<TARGET_FILE:aftershock>
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(ci.cli-test PROPERTIES TIMEOUT 600 ENVIRONMENT "${ASAN_ENV}")
+endif()
