@@ -62,6 +62,11 @@ static struct bytes text(const char *words)
     return bytes_of_text(words);
 }
 
+static void send_words(connection_id id, const char *words)
+{
+    cr_assert(eq(int, network_send(port(), id, text(words)), OK));
+}
+
 /* Accepts, tells what comes, for ever. */
 static void server(void *argument)
 {
@@ -74,10 +79,13 @@ static void server(void *argument)
         if (event.kind == NETWORK_BROKEN) {
             (void)snprintf(word, sizeof word, "broken");
         } else if (event.kind == NETWORK_MESSAGE) {
-            (void)snprintf(
-                word, sizeof word, "%.*s", (int)event.message.size, (char *)event.message.data);
+            (void)snprintf(word,
+                           sizeof word,
+                           "%.*s",
+                           (int)event.message.size,
+                           (const char *)event.message.data);
             if (bytes_equal_text(event.message, "ping")) {
-                (void)network_send(port(), event.connection, text("pong"));
+                send_words(event.connection, "pong");
             }
         }
         say(world, "server", word);
@@ -169,7 +177,7 @@ static void sends_many(void *argument)
     for (int i = 0; i < 60; i++) {
         char word[8];
         (void)snprintf(word, sizeof word, "%02d", i);
-        (void)network_send(port(), id, text(word));
+        send_words(id, word);
         kernel_wait(world->kernel, 20);
     }
     kernel_wait(world->kernel, 1000000);
@@ -201,7 +209,7 @@ static void looks(void *argument)
     cr_assert(eq(i64, kernel_now_us(world->kernel), now), "one look takes no time");
     cr_assert(eq(int, network_next(port(), now + 70, &event), ERR_TIMEOUT));
     cr_assert(eq(i64, kernel_now_us(world->kernel), now + 70));
-    (void)network_send(port(), id, text("ping"));
+    send_words(id, "ping");
     kernel_hold(world->kernel, 5000); /* busy: the answer waits, and is no silence */
     cr_assert(eq(int, network_next(port(), now, &event), OK));
     cr_assert(bytes_equal_text(event.message, "pong"));
@@ -256,7 +264,7 @@ static void sends_and_dies(void *argument)
 {
     struct world *world = argument;
     connection_id id = open_connection(world);
-    (void)network_send(port(), id, text("last words"));
+    send_words(id, "last words");
     kernel_kill(world->kernel, world->client);
 }
 
@@ -349,12 +357,12 @@ static void is_cut_off(void *argument)
     struct world *world = argument;
     connection_id id = open_connection(world);
     kernel_wait(world->kernel, 5000 - since_start(world) - 100);
-    (void)network_send(port(), id, text("under way"));
+    send_words(id, "under way");
     cr_assert(eq(int, next_kind(INT64_MAX), NETWORK_BROKEN));
     cr_assert(eq(int, network_connect(port(), "server", INT64_MAX, &id), ERR_BROKEN));
     kernel_wait(world->kernel, 20000);
     cr_assert(eq(int, network_connect(port(), "server", INT64_MAX, &id), OK));
-    (void)network_send(port(), id, text("hello again"));
+    send_words(id, "hello again");
     kernel_wait(world->kernel, 20000);
 }
 
@@ -388,8 +396,8 @@ static void talks_to_a_sleeper(void *argument)
     struct world *world = argument;
     connection_id id = open_connection(world);
     kernel_wait(world->kernel, 6000);
-    (void)network_send(port(), id, text("one"));
-    (void)network_send(port(), id, text("two"));
+    send_words(id, "one");
+    send_words(id, "two");
     kernel_wait(world->kernel, 40000);
     cr_assert(eq(int, network_send(port(), id, text("three")), OK));
     kernel_wait(world->kernel, 1000);
