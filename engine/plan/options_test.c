@@ -1,0 +1,261 @@
+#include "engine/plan/options.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "engine/base/process.h"
+#include "engine/base/units.h"
+
+static struct arena arena;
+static struct options options;
+static struct diag diag;
+
+static void begin(void)
+{
+    options_defaults(&options);
+    diag = (struct diag){0};
+}
+
+static void end(void)
+{
+    arena_free(&arena);
+    cr_assert(eq(sz, process_host.heap.blocks, 0));
+}
+TestSuite(options, .init = begin, .fini = end);
+
+static void set(const char *name, const char *value)
+{
+    enum status status = options_set(&options, &arena, name, value, &diag);
+    cr_assert(eq(int, status, OK), "%s = %s: %s", name, value, diag.text);
+}
+
+static void expect_refused(const char *name, const char *value, const char *text)
+{
+    struct options before = options;
+    diag = (struct diag){0};
+    cr_assert(eq(int, options_set(&options, &arena, name, value, &diag), ERR_FAILED), "%s", name);
+    cr_assert(eq(str, diag.error_class, "INVALID_OPTION"));
+    cr_assert(eq(str, diag.text, text));
+    cr_assert(eq(int, memcmp(&before, &options, sizeof options), 0), "%s: nothing changed", name);
+}
+
+Test(options, defaults_are_sparks)
+{
+    cr_assert(zero(ptr, (void *)(uintptr_t)options.checkpoint_location));
+    cr_assert(eq(str, options.starting_offsets, "latest"));
+    cr_assert(eq(i64, options.max_offsets_per_trigger, 0));
+    cr_assert(eq(i64, options.min_partitions, 0));
+    cr_assert(options.fail_on_data_loss);
+    cr_assert(eq(int, options.trigger, TRIGGER_PROCESSING_TIME));
+    cr_assert(eq(i64, options.trigger_interval_us, 0));
+    cr_assert(eq(i64, options.min_batches_to_retain, 100));
+    cr_assert(eq(i64, options.task_max_failures, 4));
+    cr_assert(eq(i64, options.executor_heartbeat_us, 10 * US_PER_SECOND));
+    cr_assert(eq(i64, options.network_timeout_us, 120 * US_PER_SECOND));
+    cr_assert(eq(i64, options.executor_cores, 1));
+    cr_assert(eq(i64, options.request_timeout_us, 30 * US_PER_SECOND));
+    cr_assert(eq(i64, options.poll_timeout_us, 120 * US_PER_SECOND));
+    cr_assert(eq(i64, options.fetch_retries, 3));
+    cr_assert(eq(i64, options.fetch_retry_interval_us, US_PER_SECOND));
+    cr_assert(eq(i64, options.fetch_bytes_max, 1 << 20));
+    cr_assert(eq(i64, options.shuffle_partitions, 200));
+}
+
+Test(options, every_kind_of_value)
+{
+    char value[] = "/shared/c";
+    set("checkpointLocation", value);
+    value[0] = '?'; /* kept, not borrowed */
+    cr_assert(eq(str, options.checkpoint_location, "/shared/c"));
+    set("failOnDataLoss", "FALSE");
+    cr_assert(not(options.fail_on_data_loss));
+    set("maxOffsetsPerTrigger", "9223372036854775807");
+    cr_assert(eq(i64, options.max_offsets_per_trigger, INT64_MAX));
+    set("spark.executor.heartbeatInterval", "10 seconds");
+    cr_assert(eq(i64, options.executor_heartbeat_us, 10 * US_PER_SECOND));
+    set("kafka.request.timeout.ms", "1500");
+    cr_assert(eq(i64, options.request_timeout_us, 1500 * US_PER_MS));
+    set("kafka.request.timeout.ms", "2s");
+    cr_assert(eq(i64, options.request_timeout_us, 2 * US_PER_SECOND));
+    set("fetchOffset.retryIntervalMs", "10");
+    cr_assert(eq(i64, options.fetch_retry_interval_us, 10 * US_PER_MS));
+    set("kafka.max.partition.fetch.bytes", "2048");
+    cr_assert(eq(i64, options.fetch_bytes_max, 2048));
+    set("kafka.max.partition.fetch.bytes", "2MiB");
+    cr_assert(eq(i64, options.fetch_bytes_max, 2 << 20));
+    set("startingOffsets", "EARLIEST");
+    cr_assert(eq(str, options.starting_offsets, "earliest"));
+    set("startingOffsets", "{\"flights\":{\"0\":3}}");
+    cr_assert(eq(str, options.starting_offsets, "{\"flights\":{\"0\":3}}"));
+}
+
+Test(options, names_of_the_source_ignore_case_and_sparks_do_not)
+{
+    set("STARTINGOFFSETS", "earliest");
+    cr_assert(eq(str, options.starting_offsets, "earliest"));
+    set("Kafka.Request.Timeout.MS", "700");
+    cr_assert(eq(i64, options.request_timeout_us, 700 * US_PER_MS));
+    expect_refused("spark.task.maxfailures",
+                   "4",
+                   "unknown option \"spark.task.maxfailures\"; did you mean "
+                   "\"spark.task.maxFailures\"?");
+}
+
+Test(options, a_trigger_replaces_the_other)
+{
+    set("availableNow", "true");
+    cr_assert(eq(int, options.trigger, TRIGGER_AVAILABLE_NOW));
+    set("processingTime", "1 minute");
+    cr_assert(eq(int, options.trigger, TRIGGER_PROCESSING_TIME));
+    cr_assert(eq(i64, options.trigger_interval_us, US_PER_MINUTE));
+    expect_refused("availableNow",
+                   "false",
+                   "option \"availableNow\" is \"false\"; expected true; for the other trigger "
+                   "say processingTime");
+}
+
+Test(options, the_poll_timeout_follows_the_network_timeout_until_given)
+{
+    set("spark.network.timeout", "60s");
+    cr_assert(eq(i64, options.poll_timeout_us, US_PER_MINUTE));
+    set("kafkaConsumer.pollTimeoutMs", "512");
+    set("spark.network.timeout", "90s");
+    cr_assert(eq(i64, options.poll_timeout_us, 512 * US_PER_MS));
+}
+
+Test(options, what_has_no_effect_is_still_checked)
+{
+    struct options before = options;
+    set("kafka.session.timeout.ms", "10000");
+    set("kafka.max.poll.records", "100");
+    set("kafka.bootstrap.servers", "broker:9092");
+    set("groupIdPrefix", "mine");
+    set("spark.sql.session.timeZone", "UTC");
+    cr_assert(eq(int, memcmp(&before, &options, sizeof options), 0));
+    expect_refused("kafka.max.poll.records",
+                   "0",
+                   "option \"kafka.max.poll.records\" is \"0\"; expected 1 to 2147483647");
+}
+
+Test(options, wrong_values)
+{
+    expect_refused("maxOffsetsPerTrigger",
+                   "0",
+                   "option \"maxOffsetsPerTrigger\" is \"0\"; expected 1 to 9223372036854775807");
+    expect_refused("maxOffsetsPerTrigger",
+                   "9223372036854775808",
+                   "option \"maxOffsetsPerTrigger\" is \"9223372036854775808\"; expected a whole "
+                   "number");
+    expect_refused(
+        "minPartitions", "many", "option \"minPartitions\" is \"many\"; expected a whole number");
+    expect_refused(
+        "failOnDataLoss", "no", "option \"failOnDataLoss\" is \"no\"; expected true or false");
+    expect_refused("spark.network.timeout",
+                   "120",
+                   "option \"spark.network.timeout\" is \"120\"; expected a duration with its "
+                   "unit, such as 10s or \"10 seconds\"");
+    expect_refused("kafka.request.timeout.ms",
+                   "soon",
+                   "option \"kafka.request.timeout.ms\" is \"soon\"; expected milliseconds, or a "
+                   "duration such as 30s");
+    expect_refused("kafka.request.timeout.ms",
+                   "9223372036854775807",
+                   "option \"kafka.request.timeout.ms\" is \"9223372036854775807\"; expected "
+                   "milliseconds, or a duration such as 30s");
+    expect_refused("kafka.request.timeout.ms",
+                   "301000",
+                   "option \"kafka.request.timeout.ms\" is \"301000\"; expected 10ms to 5m");
+    expect_refused("startingOffsets",
+                   "first",
+                   "option \"startingOffsets\" is \"first\"; expected earliest, latest or "
+                   "{\"topic\": {\"0\": 23}}");
+    expect_refused("checkpointLocation",
+                   "",
+                   "option \"checkpointLocation\" is \"\"; expected a text that is not empty");
+}
+
+Test(options, unknown_names_and_their_nearest)
+{
+    expect_refused("maxOffsetPerTrigger",
+                   "1",
+                   "unknown option \"maxOffsetPerTrigger\"; did you mean "
+                   "\"maxOffsetsPerTrigger\"?");
+    expect_refused("kafka.max.poll.record",
+                   "1",
+                   "unknown option \"kafka.max.poll.record\"; did you mean "
+                   "\"kafka.max.poll.records\"?");
+    expect_refused("bootstrap.servers",
+                   "b",
+                   "unknown option \"bootstrap.servers\"; did you mean "
+                   "\"kafka.bootstrap.servers\"?");
+    expect_refused(
+        "colour", "1", "unknown option \"colour\"; `aftershock list` names every option");
+}
+
+Test(options, what_cannot_apply_says_why)
+{
+    expect_refused("kafka.auto.offset.reset",
+                   "latest",
+                   "option \"kafka.auto.offset.reset\" cannot apply: Spark refuses it too: say "
+                   "startingOffsets; a running query never resets");
+    expect_refused("KAFKA.GROUP.ID",
+                   "g",
+                   "option \"kafka.group.id\" cannot apply: offsets live in the checkpoint, there "
+                   "is no consumer group");
+    expect_refused("outputMode",
+                   "complete",
+                   "option \"outputMode\" cannot apply: it stands in sink.outputMode");
+    expect_refused("kafka.isolation.level",
+                   "read_committed",
+                   "option \"kafka.isolation.level\" is \"read_committed\": transactions of "
+                   "producers are not built yet; only read_uncommitted is");
+    expect_refused(
+        "spark.sql.streaming.stateStore.providerClass",
+        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+        "option \"spark.sql.streaming.stateStore.providerClass\" is "
+        "\"org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider\": another "
+        "state store provider (RocksDB) is not built yet; only "
+        "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider is");
+}
+
+static void expect_contradiction(const char *text)
+{
+    diag = (struct diag){0};
+    cr_assert(eq(int, options_check(&options, &diag), ERR_FAILED));
+    cr_assert(eq(str, diag.text, text));
+}
+
+Test(options, contradictions)
+{
+    expect_contradiction("option \"checkpointLocation\" is missing: without it a restart knows "
+                         "nothing; give a directory under /shared");
+    set("checkpointLocation", "shared");
+    expect_contradiction("option \"checkpointLocation\" is \"shared\"; expected an absolute path, "
+                         "such as /shared/checkpoints/flights");
+    set("checkpointLocation", "/shared/c");
+    cr_assert(eq(int, options_check(&options, &(struct diag){0}), OK));
+    set("spark.network.timeout", "10s");
+    expect_contradiction("spark.executor.heartbeatInterval (10s) must be less than "
+                         "spark.network.timeout (10s), or every executor is lost");
+}
+
+/* The table explains each option, and each default it shows is what the option takes. */
+Test(options, the_table_describes_itself)
+{
+    struct option_description option;
+    size_t count = 0;
+    for (; options_describe(count, &option); count++) {
+        cr_assert(eq(int, options_find(option.name), (int)count));
+        cr_assert(ne(sz, strlen(option.help), 0));
+        cr_assert(zero(ptr, strchr(option.help, '\n')));
+        if (option.standard[0] != '\0') {
+            set(option.name, option.standard);
+        }
+        if (strcmp(option.kind, "int") == 0) {
+            cr_assert(lt(i64, option.min, option.max));
+        }
+    }
+    cr_assert(gt(sz, count, 30));
+    cr_assert(not(options_describe(1000000, &option)));
+}
