@@ -33,7 +33,7 @@ static enum fate_kind kind_of(enum unsynced unsynced, bool bytes, uint64_t drawn
     case UNSYNCED_GARBLED:
         return bytes ? FATE_GARBLED : FATE_KEPT;
     }
-    require(!"an unknown fate of unsynced operations");
+    require(unsynced <= UNSYNCED_GARBLED);
     return FATE_KEPT;
 }
 
@@ -61,7 +61,7 @@ size_t fate_good_size(const struct fate *fate, size_t size)
         return size / FATE_FRACTION * fate->fraction +
                size % FATE_FRACTION * fate->fraction / FATE_FRACTION;
     }
-    require(!"an unknown fate");
+    require(fate->kind <= FATE_GARBLED);
     return 0;
 }
 

@@ -12,7 +12,7 @@ static void trace_process(struct sim_process *process, enum world_event kind)
     kernel_trace(process->kernel,
                  process,
                  &(struct trace_entry){
-                     .kind = kind,
+                     .kind = (int)kind,
                      .batch = -1,
                      .text = process->process.name,
                  });
