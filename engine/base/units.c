@@ -289,7 +289,8 @@ void timestamp_format(int64_t time_us, int digits, char out[40])
 {
     require(digits == 3 || digits == 6);
     int64_t days = floor_divide(time_us, US_PER_DAY);
-    int64_t of_day = time_us - days * US_PER_DAY;
+    int64_t of_day = time_us % US_PER_DAY;
+    of_day += of_day < 0 ? US_PER_DAY : 0;
     struct date date = date_of(days);
     int64_t second = of_day / US_PER_SECOND;
     int64_t fraction = of_day % US_PER_SECOND;
