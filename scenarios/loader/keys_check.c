@@ -111,7 +111,7 @@ static void say_expected(const struct key *key, char out[SAID_SIZE])
         [KEY_TEXT] = "a text that is not empty",
         [KEY_PATH] = "a path relative to this file",
         [KEY_BOOL] = "true or false",
-        [KEY_DURATION] = "a duration with its unit, such as \"20s\" or \"1h30m\"",
+        [KEY_DURATION] = "a duration with its unit, such as \"20s\" or \"1h30m\", up to 3660d",
         [KEY_RATE] = "a rate, such as \"4/s\" or \"1/min\"",
         [KEY_MILLISECONDS] =
             "a duration with its unit, such as \"24h\", or a number of milliseconds",

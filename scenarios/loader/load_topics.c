@@ -49,9 +49,10 @@ check_topic(struct loader *loader, const struct topic_config *topic, const char 
         return loader_fail(loader,
                            false,
                            place,
-                           "%d replicas, but the cluster has %u brokers; expected at most as many",
+                           "%d replicas, but the cluster has %u broker%s; expected at most as many",
                            topic->replication_factor,
-                           loader->scenario->cluster.brokers);
+                           loader->scenario->cluster.brokers,
+                           loader->scenario->cluster.brokers == 1 ? "" : "s");
     }
     if (topic->min_insync_replicas > topic->replication_factor) {
         document_path_member(place, "min.insync.replicas");

@@ -1,0 +1,70 @@
+#include "scenarios/loader/values.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/base/document.h"
+#include "engine/base/units.h"
+
+Test(values, rates)
+{
+    static const struct {
+        const char *text;
+        int64_t interval_us; /* 0: refused */
+    } cases[] = {
+        {"4/s", 250000},
+        {"1/min", 60000000},
+        {"100/s", 10000},
+        {"250/h", 14400000},
+        {"3/s", 333333},
+        {"1/ms", 1000},
+        {"2/day", 43200000000},
+        {"1000000/s", 1},
+        {"1000001/s", 0},
+        {"1000000/ms", 0},
+        {"0/s", 0},
+        {"4", 0},
+        {"4/", 0},
+        {"/s", 0},
+        {"", 0},
+        {"4/S", 0},
+        {"-4/s", 0},
+        {"4 /s", 0},
+        {"4/s ", 0},
+        {"4.5/s", 0},
+        {"99999999999999999999/s", 0},
+        {"4/sx", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t interval_us = 0;
+        bool fits = rate_parse(cases[i].text, &interval_us);
+        cr_assert(eq(int, fits, cases[i].interval_us != 0), "%s", cases[i].text);
+        if (fits) {
+            cr_assert(eq(i64, interval_us, cases[i].interval_us), "%s", cases[i].text);
+        }
+    }
+}
+
+Test(values, members_and_defaults)
+{
+    document_setup();
+    json_t *object =
+        json_loads("{\"ms\": \"24h\", \"bare\": 5, \"odd\": \"1500us\", \"size\": "
+                   "\"64KiB\", \"never\": \"never\", \"wait\": \"90s\", \"yes\": true}",
+                   0,
+                   NULL);
+    cr_assert(eq(i64, value_milliseconds(object, "ms", 1), 86400000));
+    cr_assert(eq(i64, value_milliseconds(object, "bare", 1), 5));
+    cr_assert(eq(i64, value_milliseconds(object, "none", 1), 1));
+    cr_assert(eq(i64, value_bytes(object, "size", 1), 65536));
+    cr_assert(eq(i64, value_bytes(object, "bare", 1), 5));
+    cr_assert(eq(i64, value_duration_us(object, "wait", 1), 90 * US_PER_SECOND));
+    cr_assert(eq(i64, value_duration_us(object, "never", 1), -1));
+    cr_assert(eq(i64, value_duration_us(object, "none", 7), 7));
+    cr_assert(value_bool(object, "yes", false));
+    cr_assert(eq(str, value_text(object, "none", "x"), "x"));
+    cr_assert(eq(i64, value_int(NULL, "bare", 3), 3));
+    int64_t milliseconds = 0;
+    cr_assert(not(milliseconds_parse(json_object_get(object, "odd"), &milliseconds)));
+    json_decref(object);
+}
