@@ -39,10 +39,22 @@ MUST_CHECK enum status kafka_latest_offsets(const struct ports *ports,
                                             struct offsets *latest,
                                             struct diag *diag);
 
+/* Where the next batch begins: `start`, and for partitions of `latest` that `start` does not have
+ * their earliest offset. One whose earliest Kafka does not know (deleted again) is left out. May
+ * suspend. Errors: ERR_TIMEOUT. */
+MUST_CHECK enum status kafka_begin_offsets(const struct ports *ports,
+                                           const struct plan *plan,
+                                           const struct offsets *start,
+                                           const struct offsets *latest,
+                                           struct arena *arena,
+                                           struct offsets *begin,
+                                           struct diag *diag);
+
 /* Ends of the next batch: `latest` capped by maxOffsetsPerTrigger in proportion to each partition's
  * backlog (at least 1 where there is any; share rounded up below 1, down above; Spark's rateLimit).
  * Pure.
- * * begin  start of the batch; a new partition has its earliest offset there already */
+ * * begin  start of the batch (kafka_begin_offsets); a partition that is not there keeps its latest
+ * * limit  0: none */
 void kafka_rate_limit(const struct offsets *begin,
                       const struct offsets *latest,
                       int64_t limit,
@@ -51,8 +63,14 @@ void kafka_rate_limit(const struct offsets *begin,
 
 /* Earliest offset for partitions that are in `end` but not in `start` (they start at earliest,
  * never at startingOffsets), then the ranges, split by minPartitions so that each offset is covered
- * once. failOnDataLoss rules of spark-checkpoint section 4. May suspend. Errors: ERR_TIMEOUT,
- * ERR_FAILED (class DATA_LOSS). */
+ * once, by partition and offset. What is missing, with failOnDataLoss true and false:
+ *   a new partition does not start at 0      refused | begins at its earliest, the rest reported
+ *   a new partition has no earliest          refused | left out
+ *   a partition of `start` is not in `end`   refused | left out
+ *   `end` is below `start`                   refused | left out: the next batch begins at `end`
+ *   `start` has expired already              refused | kafka_read_range skips and reports it
+ * "Reported" is EVENT_RANGE_SKIPPED. May suspend. Errors: ERR_TIMEOUT, ERR_FAILED (class
+ * DATA_LOSS, all partitions of the first kind named). */
 MUST_CHECK enum status kafka_plan_ranges(const struct ports *ports,
                                          const struct plan *plan,
                                          const struct offsets *start,
@@ -69,8 +87,11 @@ typedef enum status (*kafka_record_fn)(void *context,
 
 /* Read exactly [range->from, range->until): every visible record once, in order; gaps by rule;
  * retries inside the poll timeout. `scratch` is reset between fetch answers: a record is valid only
- * inside its call. May suspend. Errors: ERR_TIMEOUT (a retryable task failure, saying what is
- * missing), ERR_FAILED (class DATA_LOSS). */
+ * inside its call. With failOnDataLoss=false an expired or truncated part is skipped once and
+ * reported as EVENT_RANGE_SKIPPED. Never complete because of a timeout. May suspend. Errors:
+ * ERR_TIMEOUT with `diag` (a retryable task failure: no progress within
+ * kafkaConsumer.pollTimeoutMs, saying what is missing), ERR_FAILED (class DATA_LOSS), or what
+ * `record` returned. */
 MUST_CHECK enum status kafka_read_range(const struct ports *ports,
                                         const struct plan *plan,
                                         const struct kafka_range *range,

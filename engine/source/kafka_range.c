@@ -1,0 +1,259 @@
+/* The exact range loop (kafka-semantics 2.3, Spark's KafkaDataConsumer): `next` is the first offset
+ * that is not accounted for yet, and moves forward only: over a record that was delivered, a legal
+ * gap, or a part that was given up and reported. The range is done when next == until, never for
+ * any other reason. */
+#include "engine/source/kafka_source.h"
+
+#include "engine/base/check.h"
+#include "engine/base/units.h"
+
+#define FETCH_WAIT_US  (500 * US_PER_MS)  /* Kafka's fetch.max.wait.ms */
+#define BACKOFF_MIN_US (100 * US_PER_MS)  /* retry.backoff.ms */
+#define BACKOFF_MAX_US (1000 * US_PER_MS) /* retry.backoff.max.ms */
+
+struct reader {
+    const struct ports *ports;
+    const struct plan *plan;
+    const struct kafka_range *range;
+    struct arena *scratch;
+    kafka_record_fn record;
+    void *context;
+    struct diag *diag;
+    int64_t next;
+    int64_t progress_us; /* when `next` moved last */
+    int64_t backoff_us;
+    int64_t suspicions;           /* answers in a row that said: the log ends before `next` */
+    enum broker_error last_error; /* since the last progress */
+    int64_t last_end;             /* readable end of the last answer; -1: none yet */
+};
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void advance(struct reader *reader, int64_t next)
+{
+    require(next >= reader->next);
+    require(next <= reader->range->until);
+    reader->next = next;
+}
+
+/* ---- what is missing ------------------------------------------------------------------------ */
+
+/* Offsets [next, until) cannot be read any more: the end of the query, or skipped once, reported.
+ */
+static enum status
+lose(struct reader *reader, int64_t until, const char *why, int64_t earliest, int64_t latest)
+{
+    if (reader->plan->options.fail_on_data_loss) {
+        return diag_fail(reader->diag,
+                         "DATA_LOSS",
+                         "KAFKA_DATA_LOSS.COULD_NOT_READ_OFFSET_RANGE: topic %s, partition %ld: "
+                         "offsets %lld to %lld expected, %s: earliest available %lld, latest %lld. "
+                         "To go on without them, restart the query with failOnDataLoss=false: what "
+                         "is skipped will be reported.",
+                         reader->plan->topic,
+                         (long)reader->range->partition,
+                         (long long)reader->next,
+                         (long long)reader->range->until - 1,
+                         why,
+                         (long long)earliest,
+                         (long long)latest);
+    }
+    const struct trace_entry skipped = {
+        .kind = EVENT_RANGE_SKIPPED,
+        .batch = -1,
+        .a = reader->range->partition,
+        .b = reader->next,
+        .c = until,
+        .text = reader->plan->topic,
+    };
+    trace_event(&reader->ports->trace, &skipped);
+    advance(reader, until);
+    return OK;
+}
+
+static const char expired_text[] = "but they have expired";
+static const char truncated_text[] =
+    "but the log is shorter (truncated, or the topic was made anew)";
+
+/* No record at [next, until) although the answer reaches further. Whether that is a legal gap
+ * (compaction, transaction markers) or loss is decided by the log start that came *with* the
+ * answer: a later one may have passed offsets that were there (SPARK-34187). */
+static enum status
+cross_gap(struct reader *reader, int64_t until, const struct broker_answer *answer)
+{
+    int64_t lost_until = smaller(answer->log_start_offset, until);
+    if (lost_until > reader->next) {
+        TRY(lose(reader, lost_until, expired_text, answer->log_start_offset, answer->readable_end));
+    }
+    advance(reader, until);
+    return OK;
+}
+
+/* ---- one answer ----------------------------------------------------------------------------- */
+
+/* Deliver what belongs to the range. The answer is the caller's memory, so it outlives each
+ * suspension inside; everything else that matters is in `reader`. */
+static enum status deliver(struct reader *reader, const struct broker_answer *answer)
+{
+    const struct clock_port *clock = &reader->ports->clock;
+    int64_t until = reader->range->until;
+    int64_t rows = 0;
+    int64_t bytes = 0;
+    for (size_t i = 0; i < answer->count && reader->next < until; i++) {
+        const struct broker_record *record = &answer->records[i];
+        if (record->offset < reader->next) {
+            continue; /* the head of the batch that holds `next` (R3) */
+        }
+        TRY(cross_gap(reader, smaller(record->offset, until), answer));
+        if (record->offset >= until) {
+            break;
+        }
+        TRY(reader->record(reader->context, record, reader->diag));
+        advance(reader, record->offset + 1);
+        rows++;
+        bytes += (int64_t)(record->key.size + record->value.size);
+        if (rows == SPEND_ROWS_MAX) {
+            clock_spend(clock, rows, bytes);
+            rows = 0;
+            bytes = 0;
+        }
+    }
+    if (rows > 0) {
+        clock_spend(clock, rows, bytes);
+    }
+    int64_t reached = smaller(answer->next_offset, until);
+    return reached > reader->next ? cross_gap(reader, reached, answer) : OK;
+}
+
+/* Kafka says that `next` is outside the log. That covers "too old" and "too new", and a broker may
+ * say so by mistake: both ends are asked for before anything is called lost. */
+static enum status resolve_out_of_range(struct reader *reader)
+{
+    struct broker_offset ends[2] = {
+        {.partition = reader->range->partition, .timestamp = BROKER_EARLIEST},
+        {.partition = reader->range->partition, .timestamp = BROKER_LATEST},
+    };
+    int64_t now_us = clock_now_us(&reader->ports->clock);
+    enum broker_error error = broker_list_offsets(&reader->ports->broker,
+                                                  reader->plan->topic,
+                                                  now_us + reader->plan->options.request_timeout_us,
+                                                  ends,
+                                                  2);
+    for (size_t i = 0; i < 2 && error == BROKER_NONE; i++) {
+        error = ends[i].error;
+    }
+    if (error != BROKER_NONE) {
+        reader->last_error = error;
+        return OK; /* ask again later */
+    }
+    int64_t earliest = ends[0].offset;
+    int64_t latest = ends[1].offset;
+    reader->last_end = latest;
+    if (earliest > reader->next) {
+        int64_t lost_until = smaller(earliest, reader->range->until);
+        return lose(reader, lost_until, expired_text, earliest, latest);
+    }
+    /* A new leader's high watermark trails for a moment: a short log must be seen repeatedly. */
+    if (latest >= reader->next || reader->suspicions++ < reader->plan->options.fetch_retries) {
+        return OK;
+    }
+    return lose(reader, reader->range->until, truncated_text, earliest, latest);
+}
+
+static enum status absorb(struct reader *reader, const struct broker_answer *answer)
+{
+    if (answer->error == BROKER_OFFSET_OUT_OF_RANGE) {
+        reader->last_error = answer->error;
+        return resolve_out_of_range(reader);
+    }
+    if (answer->error != BROKER_NONE) {
+        reader->last_error = answer->error;
+        return OK; /* passes: leaders move, brokers come back */
+    }
+    reader->last_end = answer->readable_end;
+    return deliver(reader, answer);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static enum status time_out(const struct reader *reader)
+{
+    (void)diag_fail(reader->diag,
+                    "KAFKA_TIMEOUT",
+                    "topic %s, partition %ld: offsets %lld to %lld did not come within %lld ms "
+                    "(kafkaConsumer.pollTimeoutMs); last answer %s, readable end %lld",
+                    reader->plan->topic,
+                    (long)reader->range->partition,
+                    (long long)reader->next,
+                    (long long)reader->range->until - 1,
+                    (long long)(reader->plan->options.poll_timeout_us / US_PER_MS),
+                    broker_error_text(reader->last_error),
+                    (long long)reader->last_end);
+    return ERR_TIMEOUT;
+}
+
+static enum status fetch_once(struct reader *reader)
+{
+    const struct options *options = &reader->plan->options;
+    int64_t now_us = clock_now_us(&reader->ports->clock);
+    int64_t give_up_us = reader->progress_us + options->poll_timeout_us;
+    if (now_us >= give_up_us) {
+        return time_out(reader);
+    }
+    arena_reset(reader->scratch);
+    struct broker_answer answer = {0};
+    const struct broker_fetch fetch = {
+        .topic = reader->plan->topic,
+        .partition = reader->range->partition,
+        .offset = reader->next,
+        .bytes_max = (int32_t)smaller(options->fetch_bytes_max, INT32_MAX),
+        .wait_us = FETCH_WAIT_US,
+        .deadline_us = smaller(now_us + options->request_timeout_us, give_up_us),
+    };
+    broker_fetch(&reader->ports->broker, &fetch, reader->scratch, &answer);
+    int64_t next = reader->next;
+    TRY(absorb(reader, &answer));
+    now_us = clock_now_us(&reader->ports->clock);
+    if (reader->next > next) {
+        reader->progress_us = now_us;
+        reader->backoff_us = BACKOFF_MIN_US;
+        reader->suspicions = 0;
+        reader->last_error = BROKER_NONE;
+        return OK;
+    }
+    clock_sleep_until(&reader->ports->clock, smaller(now_us + reader->backoff_us, give_up_us));
+    reader->backoff_us = smaller(reader->backoff_us * 2, BACKOFF_MAX_US);
+    return OK;
+}
+
+enum status kafka_read_range(const struct ports *ports,
+                             const struct plan *plan,
+                             const struct kafka_range *range,
+                             struct arena *scratch,
+                             kafka_record_fn record,
+                             void *context,
+                             struct diag *diag)
+{
+    require(range->from >= 0);
+    require(range->from < range->until);
+    struct reader reader = {
+        .ports = ports,
+        .plan = plan,
+        .range = range,
+        .scratch = scratch,
+        .record = record,
+        .context = context,
+        .diag = diag,
+        .next = range->from,
+        .progress_us = clock_now_us(&ports->clock),
+        .backoff_us = BACKOFF_MIN_US,
+        .last_end = -1,
+    };
+    while (reader.next < range->until) {
+        TRY(fetch_once(&reader));
+    }
+    return OK;
+}
