@@ -68,8 +68,8 @@ struct checks *checks_new(struct kernel *kernel,
                           const struct oracle *oracle);
 
 /* The final comparison, once, behind the last event and before kernel_free: the whole table against
- * the oracle, the ledger against `expect.table` (a difference is a violation named "expectation").
- */
+ * the oracle, loss and repetition against the ledger. What the scenario expects of them
+ * (`expect.table`) the run compares with checks_lost_cause. */
 void checks_end(struct checks *checks);
 
 uint64_t checks_evaluations(const struct checks *checks, enum check_id check);
@@ -94,18 +94,8 @@ enum lost_cause checks_lost_cause(const struct checks *checks);
 int64_t checks_records_lost(const struct checks *checks);
 int64_t checks_records_repeated(const struct checks *checks);
 
-/* ---- liveness: the run asks, at any pace
- * ------------------------------------------------------------------------------------------ */
-
-/* From now on nothing is broken that does not stay broken: the budget begins. Again: it begins
- * again. */
-void checks_healed(struct checks *checks);
-/* How long the engine may stand without progress once healed, in virtual microseconds: derived from
- * the scenario's own timeouts. */
-int64_t checks_budget_us(const struct checks *checks);
-/* Has the engine been healed, behind, and without progress for longer than the budget? Then `who`
- * says who waits for what. Progress: a task ended, a batch planned, a file of the batch protocol
- * written. */
-bool checks_stalled(struct checks *checks, char *who, size_t size);
+/* Of a run that stands still: who lives, what the last progress was, what is missing. One sentence
+ * for its evidence. */
+void checks_waiting_for(const struct checks *checks, char *out, size_t size);
 
 #endif

@@ -1,0 +1,186 @@
+/* What the checks know about a run, by path and table and never by process: two drivers may write
+ * one checkpoint, and a process that died may have written what the next one finds. */
+#ifndef SIM_CHECK_CHECKS_INTERNAL_H
+#define SIM_CHECK_CHECKS_INTERNAL_H
+
+#include "sim/check/checks.h"
+#include "sim/check/table_reader.h"
+
+enum { CHECK_QUERY_NONE = -1, CHECK_ID_SIZE = 64 };
+
+/* Offsets of a batch that were reported as gone (failOnDataLoss=false). */
+struct skipped_range {
+    int32_t partition;
+    int64_t from;
+    int64_t until;
+};
+
+struct check_batch {
+    bool known; /* offsets/N was published: `ends` are its first content, or the one that replaced
+                   it when no effect of the batch was left */
+    bool offsets_present;
+    uint64_t offsets_hash;
+    int64_t *ends; /* one a partition */
+    uint32_t offsets_by;
+    bool commit_present;
+    uint32_t commit_by;
+    struct skipped_range *skipped;
+    size_t skipped_count;
+};
+
+/* One life of the checkpoint: one id in its `metadata`. */
+struct check_query {
+    char id[CHECK_ID_SIZE];
+    bool lost; /* the machine that held its checkpoint is gone, /local too */
+    bool initial_known;
+    int64_t *initial;
+    struct check_batch *batches;
+    size_t batch_count;
+    size_t batch_capacity;
+    int64_t floor; /* the first batch that was not purged */
+};
+
+/* One version of the Delta log. */
+struct check_version {
+    bool present;
+    uint32_t by; /* process id of its writer; 0: the world (a late request of a dead process) */
+    uint64_t hash;
+    int query;     /* index, or CHECK_QUERY_NONE */
+    int64_t batch; /* -1: none */
+    size_t files;
+    size_t rows;
+};
+
+/* One of the two driver slots of the supervisor. */
+struct check_driver {
+    uint32_t process; /* id of the newest start; 0: none yet */
+    bool alive;
+    const struct option_override
+        *overrides;           /* of the last operator's start; NULL: the scenario's */
+    int64_t *ends_at_start;   /* readable ends, one a partition */
+    int64_t *begins_at_start; /* log starts */
+    int64_t planned_batch;
+    int64_t planned_offsets;
+    bool alone; /* nobody else has written the checkpoint since its start */
+};
+
+enum { CHECK_DRIVERS = 2 };
+
+struct liveness {
+    int64_t progress_us;    /* of the last progress */
+    int64_t progress_batch; /* and what it was, for people */
+    int progress_kind;
+    bool excused; /* something was broken, or nothing to do, since then */
+};
+
+struct checks {
+    struct kernel *kernel;
+    const struct scenario *scenario;
+    struct fake_storage *storage;
+    struct fake_broker *broker;
+    const struct oracle *oracle;
+    uint64_t evaluations[CHECK_COUNT];
+    struct arena scratch; /* of one callback */
+
+    const char *checkpoint;
+    const char *table;
+    size_t topic;
+    size_t partition_count;
+    int64_t retain; /* minBatchesToRetain */
+
+    uint32_t machine; /* where the checkpoint's files are seen from: its writer's */
+    bool machine_known;
+    struct check_query *queries;
+    size_t query_count;
+    int current; /* the query whose metadata is there now */
+    bool metadata_present;
+    bool sources_present;
+
+    struct check_version *versions; /* index = version */
+    size_t version_count;
+    struct table_commit schema; /* the newest metaData; columns are copies */
+
+    struct check_driver drivers[CHECK_DRIVERS];
+    struct check_driver *ended; /* whose query ended last without an error */
+    struct liveness liveness;
+    struct sim_process **gone; /* dead or ended, not yet looked at */
+    size_t gone_count;
+    size_t gone_capacity;
+
+    int64_t lost_machine; /* being lost now: its files vanish; -1 */
+    bool crash_pending;   /* a crash took or changed files: compare when it is over */
+};
+
+/* ---- checks.c */
+
+/* One comparison was made. */
+void checks_count(struct checks *checks, enum check_id check);
+void checks_fail(struct checks *checks, enum check_id check, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool checks_look(const struct checks *checks, const char *path, struct bytes *content);
+bool checks_durable(const struct checks *checks, const char *path);
+const char *checkpoint_file(struct checks *checks, const char *folder, int64_t batch);
+struct check_query *checks_current(const struct checks *checks);
+struct table_source checks_source(const struct checks *checks);
+struct check_driver *checks_driver_of(struct checks *checks, uint32_t process);
+int64_t checks_readable_end(const struct checks *checks, size_t partition);
+/* Room for `count` elements of `size` bytes: the array, moved when it had to grow. */
+void *checks_room(void *items, size_t *capacity, size_t count, size_t size);
+
+/* ---- log_checks.c, log_losses.c, plan_checks.c: the checkpoint */
+
+void log_published(struct checks *checks,
+                   const struct sim_process *by,
+                   const char *path,
+                   struct bytes content);
+void log_removed(struct checks *checks, const struct sim_process *by, const char *path);
+void log_event(struct checks *checks, const struct trace_record *record);
+void log_after_crash(struct checks *checks);
+void log_end(struct checks *checks);
+void log_purged(struct checks *checks, const struct trace_record *record);
+/* Is anything of this batch of the current query in the world that its offsets must explain? */
+bool batch_has_effects(const struct checks *checks, int64_t batch);
+struct check_batch *query_batch(const struct check_query *query, int64_t batch); /* NULL: unknown */
+/* Where batch N begins, per partition; NULL when that is not known. */
+const int64_t *batch_begins(const struct check_query *query, int64_t batch);
+/* The ends of a batch that was just published, against the log it reads. */
+void plan_ends(struct checks *checks, const struct check_query *query, int64_t batch);
+void plan_initial(struct checks *checks,
+                  const struct sim_process *by,
+                  const struct check_query *query);
+void plan_event(struct checks *checks, const struct trace_record *record);
+
+/* ---- sink_checks.c: the table */
+
+void sink_published(struct checks *checks,
+                    const struct sim_process *by,
+                    const char *path,
+                    struct bytes content);
+void sink_removed(struct checks *checks, const struct sim_process *by, const char *path);
+void sink_event(struct checks *checks, const struct trace_record *record);
+void sink_after_crash(struct checks *checks);
+/* The version that holds (query, batch), or -1; the first one from `from` on. */
+int64_t sink_version_of(const struct checks *checks, int query, int64_t batch, int64_t from);
+int64_t sink_last_version(const struct checks *checks); /* -1: none */
+
+/* ---- delivery_checks.c: rows */
+
+/* The rows of a commit against the oracle's rows of its batch, with every other commit of it. */
+void delivery_commit(struct checks *checks, int64_t version, struct row_set *found);
+void delivery_end(struct checks *checks);
+
+/* ---- ledger.c */
+
+/* The newest batch of `query` in the table, or -1. */
+int64_t ledger_last_batch(const struct checks *checks, int query);
+/* What the table has of a partition up to where: the current query's. False: nothing is planned. */
+bool ledger_committed_end(const struct checks *checks, size_t partition, int64_t *end);
+/* A commit of one query, against what earlier ones have delivered. */
+void ledger_commit(struct checks *checks, int query, int64_t batch);
+void ledger_end(struct checks *checks);
+
+/* ---- liveness.c */
+
+void liveness_event(struct checks *checks, const struct trace_record *record);
+
+#endif
