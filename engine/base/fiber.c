@@ -3,7 +3,8 @@
  * word that is not zero tells how deep a stack has ever been used; nothing is painted.
  *
  * This file and fiber_switch.c are the only ones in engine/base that speak to the kernel (mmap). */
-#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS; NOLINT(bugprone-reserved-identifier) */
+/* MAP_ANONYMOUS. NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming) */
+#define _DEFAULT_SOURCE 1
 
 #include "engine/base/fiber.h"
 

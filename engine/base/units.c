@@ -63,7 +63,7 @@ static bool is_digit(char c)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 static const char *skip_spaces(const char *at)
@@ -94,7 +94,7 @@ static bool take_unit(const char **at, const struct unit *units, int64_t *factor
 {
     char name[UNIT_SIZE_MAX] = {0};
     size_t size = 0;
-    while ((**at >= 'a' && **at <= 'z') || (**at >= 'A' && **at <= 'Z')) {
+    while (lower(**at) >= 'a' && lower(**at) <= 'z') {
         if (size == UNIT_SIZE_MAX - 1) {
             return false;
         }

@@ -1,210 +1,12 @@
-/* Model. A connection is two ends. What an end sends travels towards the other one in a queue of
- * its own: an item arrives not before its delay has passed and not before the item in front of it,
- * so order holds whatever the delays. The last item that ever travels is the news that the
- * connection is broken. What has arrived waits in the receiving process' inbox, in arrival order
- * over all its connections; a paused process finds it there later.
- *
- * An end knows that it is broken only when that news has come (or by its own close); until then
- * what it sends is accepted and lost, as with a real socket. Ends live until the world does, so an
- * event may always look at one. */
+/* The port of a process, and what deaths, machines' ends and partitions do to connections. The
+ * model stands in network_internal.h. */
 #include "sim/fakes/network.h"
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
-#include "sim/kernel/costs.h"
+#include "sim/fakes/network_internal.h"
 
 enum { MESSAGE_SIZE_MAX = 16 << 20 };
-
-struct item {
-    struct item *next;
-    enum network_event_kind kind;
-    connection_id connection; /* of the receiver */
-    size_t size;
-    uint8_t data[];
-};
-
-struct queue {
-    struct item *first;
-    struct item *last;
-};
-
-struct station; /* what a process has of the network */
-
-struct end {
-    struct end *next; /* of the network's */
-    struct end *peer;
-    struct station *station;
-    connection_id id;
-    bool closed;          /* by its own process, or that one is gone */
-    bool broken;          /* its process was told */
-    bool cut;             /* nothing it sends arrives any more */
-    bool nobody_there;    /* the peer's machine crashed and is up again: the next send learns it */
-    struct queue sending; /* towards the peer */
-    int64_t last_us;      /* when the last item of `sending` arrives */
-    uint64_t news_serial; /* which of the scheduled long silences still counts */
-};
-
-struct station {
-    struct station *next;
-    struct fake_network *network;
-    struct sim_process *process;
-    char *address; /* where it listens, or NULL */
-    struct queue inbox;
-    struct item *lent; /* whose bytes the last network_next handed out */
-    struct fiber *reader;
-    bool arrived; /* something came since the reader looked */
-    connection_id last_id;
-};
-
-struct fake_network {
-    struct kernel *kernel;
-    struct station *stations;
-    struct end *ends; /* newest first */
-};
-
-/* ---- queues */
-
-static void queue_push(struct queue *queue, struct item *item)
-{
-    item->next = NULL;
-    if (queue->last == NULL) {
-        queue->first = item;
-    } else {
-        queue->last->next = item;
-    }
-    queue->last = item;
-}
-
-static struct item *queue_take(struct queue *queue)
-{
-    struct item *item = queue->first;
-    if (item != NULL) {
-        queue->first = item->next;
-        if (queue->first == NULL) {
-            queue->last = NULL;
-        }
-    }
-    return item;
-}
-
-static void queue_free(struct queue *queue)
-{
-    for (struct item *item = queue_take(queue); item != NULL; item = queue_take(queue)) {
-        heap_free(item);
-    }
-}
-
-static struct item *
-item_new(enum network_event_kind kind, connection_id connection, struct bytes message)
-{
-    struct item *item = heap_alloc(sizeof *item + message.size);
-    item->kind = kind;
-    item->connection = connection;
-    item->size = message.size;
-    if (message.size > 0) {
-        memcpy(item->data, message.data, message.size);
-    }
-    return item;
-}
-
-/* ---- ends */
-
-static struct end *find_end(const struct station *station, connection_id id)
-{
-    struct end *end = station->network->ends;
-    while (end != NULL && (end->station != station || end->id != id)) {
-        end = end->next;
-    }
-    return end;
-}
-
-static struct end *end_new(struct station *station)
-{
-    struct fake_network *network = station->network;
-    struct end *end = heap_alloc(sizeof *end);
-    end->station = station;
-    end->id = ++station->last_id;
-    end->next = network->ends;
-    network->ends = end;
-    return end;
-}
-
-static void inbox_add(struct station *station, struct item *item)
-{
-    queue_push(&station->inbox, item);
-    station->arrived = true;
-    if (station->reader != NULL) {
-        kernel_wake(station->network->kernel, station->reader, station->process);
-    }
-}
-
-/* The end's process learns now that the connection is broken. */
-static void break_now(struct end *end)
-{
-    if (end->closed || end->broken) {
-        return;
-    }
-    end->broken = true;
-    end->cut = true;
-    queue_free(&end->sending);
-    inbox_add(end->station, item_new(NETWORK_BROKEN, end->id, (struct bytes){0}));
-}
-
-static void arrive(void *context, uint64_t argument)
-{
-    (void)argument;
-    struct end *end = context;
-    if (end->sending.first == NULL) {
-        return; /* lost meanwhile */
-    }
-    struct item *item = queue_take(&end->sending);
-    struct end *peer = end->peer;
-    if (peer->closed || peer->broken) {
-        heap_free(item);
-    } else if (item->kind == NETWORK_BROKEN) {
-        heap_free(item);
-        break_now(peer);
-    } else {
-        inbox_add(peer->station, item);
-    }
-}
-
-static void travel(struct end *end, struct item *item, int64_t delay_us)
-{
-    struct kernel *kernel = end->station->network->kernel;
-    int64_t arrives_us = kernel_now_us(kernel) + delay_us;
-    end->last_us = arrives_us > end->last_us ? arrives_us : end->last_us;
-    queue_push(&end->sending, item);
-    kernel_at(kernel, end->last_us, arrive, end, 0);
-}
-
-/* The last thing that an end says: the peer reads what was sent before, then this. */
-static void farewell(struct end *end, enum cost_kind delay)
-{
-    struct kernel *kernel = end->station->network->kernel;
-    if (!end->cut) {
-        struct item *news = item_new(NETWORK_BROKEN, end->peer->id, (struct bytes){0});
-        travel(end, news, kernel_cost_us(kernel, end->station->process, delay, 0));
-        end->cut = true;
-    }
-}
-
-static void silence_over(void *context, uint64_t serial)
-{
-    struct end *end = context;
-    if (end->news_serial == serial) {
-        break_now(end);
-    }
-}
-
-/* Nobody tells this end: it gives up after `delay`, unless something tells it sooner. */
-static void break_after(struct end *end, enum cost_kind delay)
-{
-    struct kernel *kernel = end->station->network->kernel;
-    int64_t cost_us = kernel_cost_us(kernel, end->station->process, delay, 0);
-    end->news_serial++;
-    kernel_at(kernel, kernel_now_us(kernel) + cost_us, silence_over, end, end->news_serial);
-}
 
 /* ---- the port */
 
@@ -295,7 +97,7 @@ port_connect(void *self, const char *address, int64_t deadline_us, connection_id
     }
     /* Nobody here will ever hear of this connection. */
     struct process *previous = kernel_enter(network->kernel);
-    farewell(ours, COST_NETWORK_BREAK);
+    end_farewell(ours, COST_NETWORK_BREAK);
     ours->closed = true;
     kernel_leave(network->kernel, previous);
     return in_time ? ERR_BROKEN : ERR_TIMEOUT;
@@ -306,7 +108,7 @@ static enum status port_send(void *self, connection_id id, struct bytes message)
     struct station *station = self;
     struct kernel *kernel = station->network->kernel;
     require(message.size <= MESSAGE_SIZE_MAX);
-    struct end *end = find_end(station, id);
+    struct end *end = end_find(station, id);
     if (end == NULL || end->closed || end->broken) {
         return ERR_BROKEN;
     }
@@ -314,10 +116,10 @@ static enum status port_send(void *self, connection_id id, struct bytes message)
         kernel_cost_us(kernel, station->process, COST_NETWORK_MESSAGE, (int64_t)message.size);
     struct process *previous = kernel_enter(kernel);
     if (!end->cut) {
-        travel(end, item_new(NETWORK_MESSAGE, end->peer->id, message), delay_us);
+        end_travel(end, item_new(NETWORK_MESSAGE, end->peer->id, message), delay_us);
     } else if (end->nobody_there) {
         end->nobody_there = false;
-        break_after(end, COST_NETWORK_BREAK);
+        end_break_after(end, COST_NETWORK_BREAK);
     }
     kernel_leave(kernel, previous);
     return OK;
@@ -328,7 +130,7 @@ static struct item *inbox_take(struct station *station)
 {
     struct item *item = queue_take(&station->inbox);
     while (item != NULL) {
-        const struct end *end = find_end(station, item->connection);
+        const struct end *end = end_find(station, item->connection);
         require(end != NULL);
         if (!end->closed) {
             return item;
@@ -395,12 +197,12 @@ static void port_close(void *self, connection_id id)
 {
     struct station *station = self;
     struct kernel *kernel = station->network->kernel;
-    struct end *end = find_end(station, id);
+    struct end *end = end_find(station, id);
     if (end == NULL || end->closed) {
         return;
     }
     struct process *previous = kernel_enter(kernel);
-    farewell(end, COST_NETWORK_MESSAGE);
+    end_farewell(end, COST_NETWORK_MESSAGE);
     end->closed = true;
     kernel_leave(kernel, previous);
 }
@@ -421,7 +223,7 @@ static void process_gone(void *self, struct sim_process *process)
     *link = station->next;
     for (struct end *end = network->ends; end != NULL; end = end->next) {
         if (end->station == station && !end->closed) {
-            farewell(end, COST_NETWORK_BREAK);
+            end_farewell(end, COST_NETWORK_BREAK);
             end->closed = true;
         }
     }
@@ -452,7 +254,7 @@ machine_gone(void *self, uint32_t machine, enum machine_fate fate, enum unsynced
         queue_free(&peer->sending);
         peer->cut = true;
         peer->nobody_there = fate == MACHINE_CRASHED;
-        break_after(peer, COST_NETWORK_SILENCE);
+        end_break_after(peer, COST_NETWORK_SILENCE);
     }
 }
 
@@ -502,7 +304,7 @@ void fake_network_partition(struct fake_network *network, struct sim_process *pr
             end->peer->cut = true;
             end->cut = true;
             end->nobody_there = false;
-            break_after(end, COST_NETWORK_BREAK);
+            end_break_after(end, COST_NETWORK_BREAK);
         }
     }
     kernel_leave(network->kernel, previous);

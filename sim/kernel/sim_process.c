@@ -67,8 +67,8 @@ static void add_process(struct kernel *kernel, struct sim_process *process)
     if (kernel->process_count == kernel->process_capacity) {
         kernel->process_capacity =
             kernel->process_capacity == 0 ? PROCESSES_FIRST : kernel->process_capacity * 2;
-        kernel->processes =
-            heap_realloc(kernel->processes, kernel->process_capacity * sizeof *kernel->processes);
+        kernel->processes = heap_realloc(kernel->processes,
+                                         kernel->process_capacity * sizeof(struct sim_process *));
     }
     kernel->processes[kernel->process_count++] = process;
     process->process.id = kernel->process_count;

@@ -4,7 +4,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/base/check.h"
 #include "engine/base/heap.h"
 #include "sim/kernel/kernel.h"
 
@@ -17,7 +16,6 @@ struct world {
     int ended;
     int machines_gone;
     int steps; /* how far the victim came */
-    bool in_action;
     enum { ACT_NOTHING, ACT_KILL, ACT_PAUSE, ACT_MACHINE } act;
 };
 
@@ -424,85 +422,4 @@ Test(sim_process, an_action_may_lose_the_machine_with_all_that_is_on_it)
     cr_assert(eq(str, world.log, "between@10 machine-gone@10 action-goes-on@10 "));
     cr_assert(eq(int, world.ended, 2));
     cr_assert(eq(int, world.machines_gone, 1));
-}
-
-/* ---- broken invariants ---- */
-
-static void breaks_deep(void *argument)
-{
-    struct world *world = argument;
-    require(world->steps == 12345);
-}
-
-static void breaks(void *argument)
-{
-    struct world *world = argument;
-    (void)heap_alloc(10);
-    kernel_wait(world->kernel, 25);
-    if (world->in_action) {
-        fiber_on_thread_stack(breaks_deep, world);
-    } else {
-        breaks_deep(world);
-    }
-    say(world, "never");
-}
-
-static void check_violation(struct world *world, const char *who)
-{
-    enum kernel_stop stop = kernel_run(world->kernel, NULL, NULL, INT64_MAX);
-    cr_assert(eq(int, stop, KERNEL_VIOLATION));
-    const struct violation *violation = kernel_violation(world->kernel);
-    cr_assert(violation->set);
-    cr_assert(eq(int, strcmp(violation->check, "assertion"), 0));
-    cr_assert(eq(i64, violation->time_us, kernel_start_us(world->kernel) + 25));
-    cr_assert(ne(ptr, strstr(violation->evidence, "sim_process_test.c:"), NULL));
-    cr_assert(ne(ptr, strstr(violation->evidence, "require(world->steps == 12345)"), NULL));
-    cr_assert(ne(ptr, strstr(violation->evidence, who), NULL), "%s", violation->evidence);
-    cr_assert(ne(ptr, strstr(violation->evidence, " <- "), NULL), "%s", violation->evidence);
-    kernel_free(world->kernel);
-    cr_assert(eq(sz, fiber_live_count(), 0));
-    cr_assert(eq(sz, process_host.heap.blocks, 0));
-    cr_assert(eq(str, world->log, ""));
-}
-
-Test(sim_process, a_broken_invariant_is_a_violation_of_the_run_not_of_the_program)
-{
-    for (int deep = 0; deep < 2; deep++) {
-        struct world world;
-        world_new(&world);
-        world.in_action = deep == 1;
-        world.process = spawn(&world, "a", 0, breaks);
-        check_violation(&world, "failed in a at 25 us");
-    }
-}
-
-static void world_breaks(void *context, uint64_t argument)
-{
-    (void)argument;
-    breaks_deep(context);
-}
-
-Test(sim_process, a_broken_invariant_of_the_world_too)
-{
-    struct world world;
-    world_new(&world);
-    world.process = spawn(&world, "a", 0, holder);
-    at(&world, 25, world_breaks);
-    check_violation(&world, "failed in the world at 25 us");
-}
-
-static void breaks_as_world(void *argument)
-{
-    struct world *world = argument;
-    kernel_wait(world->kernel, 25);
-    (void)kernel_enter(world->kernel);
-    breaks_deep(world);
-}
-
-Test(sim_process, a_broken_invariant_inside_a_fake_too)
-{
-    struct world world;
-    world_new(&world);
-    world.process = spawn(&world, "a", 0, breaks_as_world);
-    check_violation(&world, "failed in the world at 25 us");
 }

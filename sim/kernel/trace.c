@@ -113,7 +113,7 @@ const struct trace_record *trace_last(const struct trace *trace, size_t i)
 const char *trace_kind_name(int kind)
 {
     static const char *const names[] = {
-#define X(id, name, fields) [id - WORLD_EVENT_BASE] = (name),
+#define X(id, name, fields) [(id)-WORLD_EVENT_BASE] = (name),
         WORLD_EVENT_TABLE(X)
 #undef X
     };
