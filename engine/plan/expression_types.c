@@ -54,10 +54,11 @@ static enum status build_column(struct builder *builder,
     return expression_fail(diag,
                            "UNRESOLVED_COLUMN",
                            token->column,
-                           "no column \"%.100s\"; %s \"%s\"",
+                           "no column \"%.100s\"; %s \"%s\"%s",
                            name,
                            nearest != NULL ? "did you mean" : "the first one is",
-                           nearest != NULL ? nearest : schema->fields[0].name);
+                           nearest != NULL ? nearest : schema->fields[0].name,
+                           nearest != NULL ? "?" : "");
 }
 
 static enum status

@@ -1,5 +1,7 @@
 #include "engine/plan/plan.h"
 
+#include <stdio.h>
+
 #include "engine/base/check.h"
 #include "engine/plan/plan_compile.h"
 
@@ -9,6 +11,33 @@ void compile_path(char path[DOCUMENT_PATH_SIZE], const char *parent, const char 
     require(size < DOCUMENT_PATH_SIZE);
     memmove(path, parent, size + 1);
     document_path_member(path, key);
+}
+
+static enum status fail_unknown_key(struct compiler *compiler,
+                                    const char *place,
+                                    const char *key,
+                                    const char *const *known)
+{
+    char text[256];
+    const char *nearest = diag_nearest(key, known);
+    size_t size = 0;
+    text[0] = '\0';
+    for (size_t i = 0; nearest == NULL && known[i] != NULL && size < sizeof text; i++) {
+        int more = snprintf(
+            text + size, sizeof text - size, "%s%s", i == 0 ? "there are " : ", ", known[i]);
+        size += (size_t)more;
+    }
+    if (nearest != NULL) {
+        (void)snprintf(text, sizeof text, "did you mean \"%s\"?", nearest);
+    }
+    return document_fail(&compiler->document,
+                         compiler->diag,
+                         PLAN_ERROR,
+                         place,
+                         true,
+                         "unknown key \"%.64s\"; %s",
+                         key,
+                         text);
 }
 
 enum status compile_check_keys(struct compiler *compiler,
@@ -47,16 +76,7 @@ enum status compile_check_keys(struct compiler *compiler,
                                  key,
                                  known->why);
         }
-        const char *nearest = diag_nearest(key, candidates);
-        return document_fail(&compiler->document,
-                             compiler->diag,
-                             PLAN_ERROR,
-                             place,
-                             true,
-                             "unknown key \"%.64s\"; %s \"%s\"",
-                             key,
-                             nearest != NULL ? "did you mean" : "known is, for one,",
-                             nearest != NULL ? nearest : candidates[0]);
+        return fail_unknown_key(compiler, place, key, candidates);
     }
     return OK;
 }
@@ -71,9 +91,10 @@ enum status compile_check_object(struct compiler *compiler, json_t *value, const
                          PLAN_ERROR,
                          path,
                          false,
-                         value == NULL ? "\"%s\" is missing: expected an object"
-                                       : "\"%s\" must be an object",
-                         path[0] == '\0' ? "the pipeline" : path);
+                         value == NULL     ? "\"%s\" is missing: expected an object"
+                         : path[0] == '\0' ? "the pipeline must be an object%s"
+                                           : "\"%s\" must be an object",
+                         path);
 }
 
 enum status compile_text(struct compiler *compiler,

@@ -52,11 +52,12 @@ compile_type(struct compiler *compiler, const char *path, const char *text, enum
                          PLAN_ERROR,
                          path,
                          false,
-                         "unknown type \"%.64s\"%s%s; there are boolean, int, long, double, "
-                         "string, timestamp",
+                         "unknown type \"%.64s\"; %s%s%s boolean, int, long, double, string, "
+                         "timestamp",
                          text,
-                         nearest == NULL ? "" : "; did you mean ",
-                         nearest == NULL ? "" : nearest);
+                         nearest == NULL ? "" : "did you mean ",
+                         nearest == NULL ? "" : nearest,
+                         nearest == NULL ? "there are" : "? There are");
 }
 
 /* No name twice, also not in another case: every look-up ignores case, as Spark's does. */
@@ -206,7 +207,7 @@ add_projection(struct compiler *compiler, const char *path, const char *name, st
     struct plan *plan = compiler->plan;
     struct projection *projection = &plan->projections[plan->output.count];
     TRY(compile_expression(compiler, path, text, &projection->expression));
-    TRY(check_output_name(compiler, path, name));
+    TRY(check_output_name(compiler, name_path, name));
     projection->name = arena_strdup(compiler->arena, name);
     compiler->output_fields[plan->output.count] =
         (struct field){.name = projection->name, .type = expression_type(projection->expression)};
@@ -220,7 +221,7 @@ static enum status compile_item(struct compiler *compiler, json_t *item, const c
         {"as", NULL}, {"is", NULL}, {"note", NULL}, {NULL, NULL}};
     const char *name = json_string_value(item);
     if (name != NULL) {
-        return add_projection(compiler, path, name, quoted_name(compiler->arena, name));
+        return add_projection(compiler, path, quoted_name(compiler->arena, name), path, name);
     }
     if (!json_is_object(item)) {
         return document_fail(&compiler->document,
@@ -235,8 +236,10 @@ static enum status compile_item(struct compiler *compiler, json_t *item, const c
     TRY(compile_text(compiler, item, path, "as", NULL, &name));
     TRY(compile_text(compiler, item, path, "is", NULL, &text));
     char place[DOCUMENT_PATH_SIZE];
+    char name_place[DOCUMENT_PATH_SIZE];
     compile_path(place, path, "is");
-    return add_projection(compiler, place, name, bytes_of_text(text));
+    compile_path(name_place, path, "as");
+    return add_projection(compiler, place, bytes_of_text(text), name_place, name);
 }
 
 static void reserve_projections(struct compiler *compiler, size_t count)
@@ -256,7 +259,7 @@ static enum status select_all(struct compiler *compiler)
         const char *name = source->fields[i].name;
         char path[DOCUMENT_PATH_SIZE];
         compile_path(path, "source.schema", name);
-        TRY(add_projection(compiler, path, name, quoted_name(compiler->arena, name)));
+        TRY(add_projection(compiler, path, quoted_name(compiler->arena, name), path, name));
     }
     return OK;
 }
