@@ -44,7 +44,7 @@ static int order_of(enum type type, const struct value *left, const struct value
     return 0;
 }
 
-static bool compare(enum operator op, int order)
+static bool compare(enum oracle_op op, int order)
 {
     return op == OP_EQUAL || op == OP_NULL_SAFE_EQUAL ? order == 0
            : op == OP_NOT_EQUAL                       ? order != 0

@@ -150,7 +150,7 @@ static bool take_word(struct parser *parser, const char *word)
     return there;
 }
 
-static struct oracle_expression *node(struct parser *parser, enum operator op, enum type type)
+static struct oracle_expression *node(struct parser *parser, enum oracle_op op, enum type type)
 {
     struct oracle_expression *made = arena_alloc(parser->arena, sizeof *made);
     made->op = op;
@@ -166,38 +166,43 @@ static struct oracle_expression *literal(struct parser *parser, struct value val
     return made;
 }
 
-/* Spark reads a whole number as an int when it fits, else as a long; `negative` belongs to it, so
- * that the least ones can be written. A fraction or an exponent is a double here (no decimals). */
-static struct oracle_expression *number(struct parser *parser, bool negative)
+static struct oracle_expression *real_number(struct parser *parser, const char *digits)
 {
-    struct bytes text = parser->token.text;
-    bool is_long = false;
-    if (text.size < sizeof "1234567890123456789012345678901" - 1 &&
-        (char_at(parser, parser->at) == 'L' || char_at(parser, parser->at) == 'l')) {
-        is_long = true;
-        parser->at++;
-    }
-    char *digits = arena_printf(
-        parser->arena, "%s%.*s", negative ? "-" : "", (int)text.size, (const char *)text.data);
-    struct json_pull reader;
-    pull_open(&reader, bytes_of_text(digits));
-    enum pull_token token = pull_next(&reader);
-    next_token(parser);
-    int64_t whole;
-    if (pull_int64(&reader, &whole)) {
-        is_long = is_long || whole < INT32_MIN || whole > INT32_MAX;
-        return literal(
-            parser, (struct value){is_long ? TYPE_LONG : TYPE_INT, true, .as = {.number = whole}});
-    }
-    if (token == PULL_INTEGER) {
-        return refuse(parser, "a whole number beyond long");
-    }
     char *end = NULL;
     double real = strtod(digits, &end);
     if (*end != 0) {
         return refuse(parser, "no number");
     }
     return literal(parser, (struct value){TYPE_DOUBLE, true, .as = {.real = real}});
+}
+
+/* Spark reads a whole number as an int when it fits, else as a long; `negative` belongs to it, so
+ * that the least ones can be written. A fraction or an exponent is a double here (no decimals). */
+static struct oracle_expression *number(struct parser *parser, bool negative)
+{
+    struct bytes text = parser->token.text;
+    int suffix = char_at(parser, parser->at) | 0x20;
+    bool is_long = suffix == 'l';
+    parser->at += suffix == 'l' || suffix == 'd' ? 1 : 0;
+    next_token(parser);
+    while (text.size > 1 && text.data[0] == '0' && is_digit(text.data[1])) {
+        text = bytes_of(text.data + 1, text.size - 1); /* SQL allows leading zeros, JSON does not */
+    }
+    char *digits = arena_printf(
+        parser->arena, "%s%.*s", negative ? "-" : "", (int)text.size, (const char *)text.data);
+    struct json_pull json;
+    pull_open(&json, bytes_of_text(digits));
+    bool whole = pull_next(&json) == PULL_INTEGER && suffix != 'd' && json.at == json.text.size;
+    int64_t value;
+    if (!whole) {
+        return real_number(parser, digits);
+    }
+    if (!pull_int64(&json, &value)) {
+        return refuse(parser, "a whole number beyond long");
+    }
+    is_long = is_long || value < INT32_MIN || value > INT32_MAX;
+    return literal(parser,
+                   (struct value){is_long ? TYPE_LONG : TYPE_INT, true, .as = {.number = value}});
 }
 
 /* A text literal's bytes: '' is one quote, a backslash escape is Spark's (unescapeSQLString). */
@@ -255,7 +260,9 @@ static struct oracle_expression *negate(struct parser *parser, int depth)
     if (inner == NULL || (!is_numeric(inner->type) && inner->type != TYPE_COUNT)) {
         return refuse(parser, "minus of something that is no number");
     }
-    struct oracle_expression *made = node(parser, OP_NEGATE, inner->type);
+    /* An untyped null becomes a double where only numbers go. */
+    enum type type = inner->type == TYPE_COUNT ? TYPE_DOUBLE : inner->type;
+    struct oracle_expression *made = node(parser, OP_NEGATE, type);
     made->left = inner;
     return made;
 }
@@ -317,7 +324,7 @@ static struct oracle_expression *primary(struct parser *parser, int depth)
 
 struct infix {
     const char *sign;
-    enum operator op;
+    enum oracle_op op;
     int level;
 };
 
@@ -366,13 +373,28 @@ static bool widen(enum type left, enum type right, enum type *common)
     return true;
 }
 
+/* Beside a timestamp a text literal is one. */
+static const struct oracle_expression *as_timestamp(struct parser *parser,
+                                                    const struct oracle_expression *side,
+                                                    const struct oracle_expression *other)
+{
+    int64_t time_us;
+    bool applies = other->type == TYPE_TIMESTAMP && side->op == OP_LITERAL &&
+                   side->type == TYPE_STRING && timestamp_parse(side->literal.as.text, &time_us);
+    return applies
+               ? literal(parser, (struct value){TYPE_TIMESTAMP, true, .as = {.number = time_us}})
+               : side;
+}
+
 static struct oracle_expression *join(struct parser *parser,
-                                      enum
-                                      operator op,
+                                      enum oracle_op op,
                                       const struct oracle_expression *left,
                                       const struct oracle_expression *right)
 {
     enum type common;
+    bool comparison = op >= OP_EQUAL && op <= OP_NULL_SAFE_EQUAL;
+    left = comparison ? as_timestamp(parser, left, right) : left;
+    right = comparison ? as_timestamp(parser, right, left) : right;
     if (!widen(left->type, right->type, &common)) {
         return refuse(parser, "two types that have nothing in common");
     }
@@ -384,7 +406,7 @@ static struct oracle_expression *join(struct parser *parser,
     if (arithmetic && !is_numeric(common) && common != TYPE_COUNT) {
         return refuse(parser, "arithmetic of something that is no number");
     }
-    if (op == OP_DIVIDE) {
+    if (op == OP_DIVIDE || (arithmetic && common == TYPE_COUNT)) {
         common = TYPE_DOUBLE; /* Spark divides integers as doubles too */
     }
     struct oracle_expression *made = node(parser, op, arithmetic ? common : TYPE_BOOLEAN);

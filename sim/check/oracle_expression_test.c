@@ -82,6 +82,12 @@ Test(oracle_expression, values)
         {"-2147483648", "-2147483648"},
         {"7L", "7 long"},
         {"1e2", "100 double"},
+        {"7d", "7 double"},
+        {"007", "7"},
+        {"-null", "null double"},
+        {"null + null", "null double"},
+        {"t = '2001-01-01T00:00:00Z'", "true"},
+        {"'2001-01-02' > t", "true"},
         /* int and long overflow are errors (ANSI) */
         {"2147483647 + 1", "ARITHMETIC_OVERFLOW"},
         {"-2147483648 - 1", "ARITHMETIC_OVERFLOW"},

@@ -4,7 +4,7 @@
 
 #include "sim/check/oracle_expression.h"
 
-enum operator{
+enum oracle_op {
     OP_LITERAL,
     OP_COLUMN,
     OP_OR,
@@ -28,7 +28,7 @@ enum operator{
 };
 
 struct oracle_expression {
-    enum operator op;
+    enum oracle_op op;
     enum type type;    /* of the result; TYPE_COUNT: an untyped null */
     enum type operand; /* comparison and arithmetic: what both sides are widened to */
     const struct oracle_expression *left;
