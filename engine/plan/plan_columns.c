@@ -200,9 +200,12 @@ static enum status check_output_name(struct compiler *compiler, const char *path
                          name);
 }
 
-/* One output column; `text` is its expression. */
-static enum status
-add_projection(struct compiler *compiler, const char *path, const char *name, struct bytes text)
+/* One output column; `text` is its expression, which stands at `path`, the name at `name_path`. */
+static enum status add_projection(struct compiler *compiler,
+                                  const char *path,
+                                  struct bytes text,
+                                  const char *name_path,
+                                  const char *name)
 {
     struct plan *plan = compiler->plan;
     struct projection *projection = &plan->projections[plan->output.count];
