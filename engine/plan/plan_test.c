@@ -228,7 +228,7 @@ Test(plan, select)
                    "[INVALID_PIPELINE]");
     expect_refused(
         (struct parts){.root = "\"select\": [{\"as\": \"x\", \"is\": \"1 +\"}],"},
-        "p.json:1:32: select[0].is: at byte 4 of the expression: expected a value, found "
+        "p.json:1:31: select[0].is: at byte 4 of the expression: expected a value, found "
         "the end (PARSE_SYNTAX_ERROR) [INVALID_PIPELINE]");
     expect_refused((struct parts){.root = "\"select\": [\"c\"],"},
                    "p.json:1:13: select[0]: at byte 1 of the expression: no column \"c\"; the "
