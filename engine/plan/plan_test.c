@@ -230,8 +230,8 @@ Test(plan, select)
         (struct parts){.root = "\"select\": [{\"as\": \"x\", \"is\": \"1 +\"}],"},
         "p.json:1:31: select[0].is: at byte 4 of the expression: expected a value, found "
         "the end (PARSE_SYNTAX_ERROR) [INVALID_PIPELINE]");
-    expect_refused((struct parts){.root = "\"select\": [\"c\"],"},
-                   "p.json:1:13: select[0]: at byte 1 of the expression: no column \"c\"; the "
+    expect_refused((struct parts){.root = "\"select\": [\"cccc\"],"},
+                   "p.json:1:13: select[0]: at byte 1 of the expression: no column \"cccc\"; the "
                    "first one is \"a\" (UNRESOLVED_COLUMN) [INVALID_PIPELINE]");
     expect_refused((struct parts){.root = "\"select\": [\"\"],"},
                    "p.json:1:13: select[0]: a column must have a name [INVALID_PIPELINE]");
