@@ -209,8 +209,8 @@ static enum status add_projection(struct compiler *compiler,
 {
     struct plan *plan = compiler->plan;
     struct projection *projection = &plan->projections[plan->output.count];
-    TRY(compile_expression(compiler, path, text, &projection->expression));
     TRY(check_output_name(compiler, name_path, name));
+    TRY(compile_expression(compiler, path, text, &projection->expression));
     projection->name = arena_strdup(compiler->arena, name);
     compiler->output_fields[plan->output.count] =
         (struct field){.name = projection->name, .type = expression_type(projection->expression)};
