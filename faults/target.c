@@ -11,21 +11,21 @@ enum { INDEX_DIGITS_MAX = 4 };
 
 struct target_form {
     const char *before;
-    bool indexed;
     const char *after;
     enum target_kind kind;
+    bool indexed;
 };
 
 static const struct target_form forms[] = {
-    {"driver", false, "", TARGET_DRIVER},
-    {"second driver", false, "", TARGET_SECOND_DRIVER},
-    {"executor ", true, "", TARGET_EXECUTOR},
-    {"executor", false, "", TARGET_EXECUTOR},
-    {"executors", false, "", TARGET_EXECUTORS},
-    {"driver machine", false, "", TARGET_DRIVER_MACHINE},
-    {"executor ", true, " machine", TARGET_EXECUTOR_MACHINE},
-    {"broker ", true, "", TARGET_BROKER},
-    {"storage", false, "", TARGET_STORAGE},
+    {"driver", "", TARGET_DRIVER, false},
+    {"second driver", "", TARGET_SECOND_DRIVER, false},
+    {"executor ", "", TARGET_EXECUTOR, true},
+    {"executor", "", TARGET_EXECUTOR, false},
+    {"executors", "", TARGET_EXECUTORS, false},
+    {"driver machine", "", TARGET_DRIVER_MACHINE, false},
+    {"executor ", " machine", TARGET_EXECUTOR_MACHINE, true},
+    {"broker ", "", TARGET_BROKER, true},
+    {"storage", "", TARGET_STORAGE, false},
 };
 static const size_t form_count = sizeof forms / sizeof forms[0];
 

@@ -126,7 +126,11 @@ static void decode_string(struct bytes text, size_t begin, size_t end, char *out
             }
             length += utf8_put(out + length, code);
         } else {
-            out[length++] = found != NULL ? to[found - from] : (char)c;
+            out[length] = (char)c;
+            if (found != NULL) {
+                out[length] = to[found - from];
+            }
+            length++;
         }
     }
     out[length] = '\0';

@@ -4,7 +4,7 @@
 
 #include "scenarios/loader/names.h"
 
-enum { COUNT_MAX = 1000000 };
+enum { COUNT_MAX = 1000000, RECORDS_MAX = 10000000 };
 #define OFFSET_MAX INT64_C(1000000000000)
 
 /* ---- cluster ----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ static const struct key workload_keys[] = {
     {.name = "records",
      .kind = KEY_INT,
      .min = 1,
-     .max = 10 * COUNT_MAX,
+     .max = RECORDS_MAX,
      .help = "how many; without it, as many as fit before \"until\""},
     {.name = "rate",
      .kind = KEY_RATE,

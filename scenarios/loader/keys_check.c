@@ -63,7 +63,9 @@ static void quote(const char *text, char *out, size_t size)
     }
     (void)snprintf(out, size, "\"%.*s%s\"", (int)shown, text, shown < length ? "..." : "");
     for (char *c = out; *c != '\0'; c++) {
-        *c = (unsigned char)*c < ' ' || *c == 0x7F ? '?' : *c;
+        if ((unsigned char)*c < ' ' || *c == 0x7F) {
+            *c = '?';
+        }
     }
 }
 

@@ -263,7 +263,7 @@ static enum status check_companions(const struct script *script)
     return OK;
 }
 
-static enum status read_event(const struct script *script)
+static void read_event(const struct script *script)
 {
     struct loader *loader = script->loader;
     struct fault_event *event = script->event;
@@ -281,10 +281,17 @@ static enum status read_event(const struct script *script)
         (enum unsynced)name_index(names_unsynced, value_text(value, "unsynced", "drawn"));
     event->line = document_line(&loader->document, script->path);
     read_anchor(script, json_object_get(value, "at"), &event->at);
+}
+
+static enum status load_event(const struct script *script)
+{
+    struct loader *loader = script->loader;
+    struct fault_event *event = script->event;
+    read_event(script);
     TRY(check_target(script));
     TRY(check_companions(script));
     TRY(check_anchor(script));
-    json_t *set = json_object_get(value, "set");
+    json_t *set = json_object_get(script->value, "set");
     if (set != NULL) {
         struct plan *plan = NULL;
         const char *path = place(script, ".set");
@@ -386,7 +393,7 @@ enum status load_script(struct loader *loader)
     plan->count = json_array_size(list);
     plan->events = arena_alloc(loader->arena, plan->count * sizeof *plan->events);
     struct script script = {.loader = loader, .plan = plan};
-    TRY(each_event(&script, read_event));
+    TRY(each_event(&script, load_event));
     TRY(each_event(&script, resolve));
     return each_event(&script, check_rings);
 }

@@ -1,4 +1,5 @@
-#define _XOPEN_SOURCE 700 /* realpath */
+/* realpath is XSI. NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming) */
+#define _XOPEN_SOURCE 700
 
 #include "scenarios/loader/paths.h"
 

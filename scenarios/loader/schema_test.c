@@ -43,11 +43,10 @@ Test(schema, every_reference_has_its_definition)
     json_t *schema = json_loadb((const char *)printed.data, printed.size, 0, NULL);
     cr_assert(ne(ptr, schema, NULL));
     const json_t *definitions = json_object_get(schema, "definitions");
-    const char *at = (const char *)printed.data;
     static const char mark[] = "\"$ref\": \"#/definitions/";
     size_t references = 0;
     buf_byte(&printed, 0);
-    at = (const char *)printed.data;
+    const char *at = (const char *)printed.data;
     while ((at = strstr(at, mark)) != NULL) {
         at += strlen(mark);
         char name[64] = "";
