@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 #include "engine/ports/contract.h"
 #include "sim/fakes/disk.h"
 #include "sim/fakes/objects.h"
