@@ -56,11 +56,12 @@ struct crash_point {
     uint32_t operation; /* 1-based */
     bool after;
     enum unsynced unsynced;
+    bool process_only; /* the machine goes on, with what the process left unsynced */
     bool without_no_replace;
 };
 
-/* Crash the process at the point, then the machine; recover on another machine; then let both
- * crash with everything unsynced dropped. */
+/* Crash the process at the point, then perhaps its machine; recover on another machine; then let
+ * both crash with everything unsynced dropped. */
 static bool check_point(const struct crash_point *point)
 {
     struct storage_world world;
@@ -72,7 +73,9 @@ static bool check_point(const struct crash_point *point)
     storage_world_run(&world, put_once, &put);
     bool fired = world.trigger.fired == 1;
     world.trigger = (struct storage_trigger){0};
-    kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, point->unsynced);
+    if (!point->process_only) {
+        kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, point->unsynced);
+    }
     const char *left = storage_world_look(&world, 1, PATH);
     bool whole = strcmp(left, CONTENT) == 0;
     cr_assert(
@@ -92,14 +95,18 @@ static void check_every_point(bool without_no_replace)
 {
     static const enum unsynced fates[] = {
         UNSYNCED_KEPT, UNSYNCED_DROPPED, UNSYNCED_CUT, UNSYNCED_GARBLED, UNSYNCED_DRAWN};
+    const size_t fate_count = sizeof fates / sizeof fates[0];
     uint32_t operations = count_operations(put_once);
     cr_assert(gt(u32, operations, 8));
     for (uint32_t operation = 1; operation <= operations; operation++) {
-        for (size_t i = 0; i < 2 * sizeof fates / sizeof fates[0]; i++) {
+        for (size_t i = 0; i < 2 * (fate_count + 1); i++) {
             struct crash_point point = {.operation = operation,
                                         .after = i % 2 == 1,
-                                        .unsynced = fates[i / 2],
+                                        .process_only = i / 2 == fate_count,
                                         .without_no_replace = without_no_replace};
+            if (!point.process_only) {
+                point.unsynced = fates[i / 2];
+            }
             cr_assert(check_point(&point), "operation %u was not reached", operation);
         }
     }

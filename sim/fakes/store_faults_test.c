@@ -117,6 +117,22 @@ Test(store_faults, a_failed_fsync_is_not_tried_again)
     storage_world_free(&world);
 }
 
+Test(store_faults, a_short_write_is_gone_on_with)
+{
+    uint32_t short_writes = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct storage_world world;
+        storage_world_new(&world, seed, true);
+        world.trigger = (struct storage_trigger){.operation = "write", .nth = 1}; /* counts */
+        struct outcome outcome = run(&world, put_new, STORE_DISK, "0123456789");
+        cr_assert(eq(int, outcome.status, OK));
+        cr_assert(eq(str, storage_world_look(&world, 0, PATH), "0123456789"));
+        short_writes += world.trigger.seen - 1;
+        storage_world_free(&world);
+    }
+    cr_assert(gt(u32, short_writes, 0));
+}
+
 Test(store_faults, a_log_entry_that_is_not_durable_stops_the_query)
 {
     struct storage_world world;
