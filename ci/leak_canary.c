@@ -1,4 +1,5 @@
-/* Leaks on purpose. ci/leaks requires that a sanitizer report of it appears: proof that ours would. */
+/* Leaks on purpose. ci/leaks requires that a sanitizer report of it appears: proof that ours would.
+ */
 #include <stdlib.h>
 
 #include <criterion/criterion.h>

@@ -52,6 +52,7 @@ struct driver_run {
     int64_t resumes_batch; /* -1: never decided */
     int resumes_as;
     int64_t commits;
+    int64_t ranges_skipped;
     struct diag error;
 };
 

@@ -151,6 +151,14 @@ void run_observe(void *context, const struct trace_record *record)
         commit_written(run, record);
         sample_lag(run, record->time_us);
         break;
+    case EVENT_RANGE_SKIPPED: { /* by an executor, for the newest driver */
+        size_t count = 0;
+        (void)supervisor_runs(run->supervisor, &count);
+        if (count > 0 && count <= RUN_RUNS_MAX) {
+            run->result->runs[count - 1].ranges_skipped++;
+        }
+        break;
+    }
     case WORLD_PRODUCED:
         run->result->rows_in += record->c;
         break;

@@ -38,6 +38,32 @@ static bool class_matches(const char *expected, const char *found)
     return strncmp(expected, found, length) == 0 && (found[length] == '\0' || found[length] == '.');
 }
 
+/* The error must name the topic and each partition that the file says. */
+static void judge_names(struct run_result *result, size_t i, const struct expected_names *expected)
+{
+    const char *text = result->runs[i].error.text;
+    if (expected->topic != NULL && strstr(text, expected->topic) == NULL) {
+        fail(result,
+             "expectation",
+             "expect.runs[%zu].names: topic %s is not named by: %s",
+             i,
+             expected->topic,
+             text);
+    }
+    for (size_t p = 0; p < expected->partition_count; p++) {
+        char word[32];
+        (void)snprintf(word, sizeof word, "partition %ld", (long)expected->partitions[p]);
+        if (strstr(text, word) == NULL) {
+            fail(result,
+                 "expectation",
+                 "expect.runs[%zu].names: %s is not named by: %s",
+                 i,
+                 word,
+                 text);
+        }
+    }
+}
+
 static void judge_one_run(struct run_result *result, size_t i, const struct expected_run *expected)
 {
     const struct driver_run *run = &result->runs[i];
@@ -71,6 +97,13 @@ static void judge_one_run(struct run_result *result, size_t i, const struct expe
              expected->error,
              run->error.set ? run->error.error_class : "no error",
              run->error.text);
+    }
+    judge_names(result, i, &expected->names);
+    if (expected->reports_skipped && run->ranges_skipped == 0) {
+        fail(result,
+             "expectation",
+             "expect.runs[%zu].reports: expected \"skipped-ranges\", none was reported",
+             i);
     }
     if (expected->commits >= 0 && run->commits != expected->commits) {
         fail(result,
@@ -216,8 +249,6 @@ static void judge_unfired(struct run *run)
     }
 }
 
-/* Drawn noise moves faults to other moments; what a person expected of a scripted run is asked of
- * scripted runs only. The table, the logs and the loss are judged always. */
 void run_judge(struct run *run)
 {
     struct run_result *result = run->result;
@@ -235,13 +266,11 @@ void run_judge(struct run *run)
     }
     if (run->options->checks) {
         judge_damage(run);
-        if (!run->options->noise) {
-            judge_unfired(run);
-            judge_runs(run);
-            judge_counts(run);
-            for (size_t i = 0; i < run->scenario->expect.recovery_count; i++) {
-                judge_recovery(result, &run->scenario->expect.recoveries[i], i);
-            }
+        judge_unfired(run);
+        judge_runs(run);
+        judge_counts(run);
+        for (size_t i = 0; i < run->scenario->expect.recovery_count; i++) {
+            judge_recovery(result, &run->scenario->expect.recoveries[i], i);
         }
     }
     result->pass = result->failed_check[0] == '\0';
