@@ -333,6 +333,23 @@ static void offsets_reported(struct checks *checks, const struct trace_record *r
     }
 }
 
+/* What is there now is what was published first. */
+static void same_offsets(struct checks *checks, const struct check_batch *record, int64_t batch)
+{
+    struct bytes content;
+    const char *path = checkpoint_file(checks, "offsets", batch);
+    bool there = checks_look(checks, path, &content);
+    checks_count(checks, CHECK_OFFSETS_ONCE);
+    if (!there || hash_bytes(content.data, content.size) != record->offsets_hash) {
+        checks_fail(checks,
+                    CHECK_OFFSETS_ONCE,
+                    "%s %s when batch %lld was committed",
+                    path,
+                    there ? "has other bytes than at first" : "is not there",
+                    (long long)batch);
+    }
+}
+
 /* With commits/N written nobody will run batch N again: all of it must outlive any crash. */
 static void commit_reported(struct checks *checks, const struct trace_record *record)
 {
@@ -348,7 +365,8 @@ static void commit_reported(struct checks *checks, const struct trace_record *re
                 record->batch,
                 table_commit_path(&checks->scratch, checks->table, version));
     }
-    if (batch != NULL) {
+    if (batch != NULL && batch->known) {
+        same_offsets(checks, batch, record->batch);
         reporter_is_writer(checks, record, batch->commit_by);
     }
 }

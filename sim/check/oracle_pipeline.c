@@ -80,6 +80,9 @@ static const char *read_column(const json_t *item,
         return "an item of select";
     }
     column->name = arena_strdup(arena, as);
+    if (json_is_string(item)) {
+        is = arena_printf(arena, "`%s`", is); /* a column's name, whatever it is made of */
+    }
     const char *error = read_expression(is, arena, schema, &column->is);
     if (error == NULL && oracle_expression_result(column->is) == TYPE_COUNT) {
         return arena_printf(arena, "the type of the column '%s'", as);
