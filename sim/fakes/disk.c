@@ -96,13 +96,13 @@ void disk_call_touch(const struct disk_call *call, struct disk_inode *inode)
 static struct disk_descriptor *descriptor(struct fake_disk *disk, disk_fd fd)
 {
     const struct sim_process *process = kernel_current(disk->kernel);
-    for (size_t i = 0; i < disk->descriptor_count; i++) {
-        if (disk->descriptors[i].process == process && disk->descriptors[i].fd == fd) {
-            return &disk->descriptors[i];
-        }
+    struct disk_descriptor *found = NULL;
+    for (size_t i = 0; i < disk->descriptor_count && found == NULL; i++) {
+        bool same = disk->descriptors[i].process == process && disk->descriptors[i].fd == fd;
+        found = same ? &disk->descriptors[i] : NULL;
     }
-    require(!"a descriptor that is not open in this process");
-    return NULL;
+    require(found != NULL); /* open in this process */
+    return found;
 }
 
 static disk_fd unused_fd(const struct fake_disk *disk, const struct sim_process *process)

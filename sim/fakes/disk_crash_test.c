@@ -313,7 +313,7 @@ static const char *drawn(uint64_t seed, uint64_t *hash)
     storage_world_new(&world, seed, false);
     storage_world_run(&world, just_write, NULL);
     kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, UNSYNCED_DRAWN);
-    (void)snprintf(text, sizeof text, "%s", storage_world_look(&world, 1, "/shared/x"));
+    (void)snprintf(text, sizeof text, "%.63s", storage_world_look(&world, 1, "/shared/x"));
     *hash = trace_hash(kernel_trace_log(world.kernel));
     storage_world_free(&world);
     return text;
@@ -420,7 +420,7 @@ Test(disk_crash, durable_is_what_survives_the_crash_of_every_machine)
         }
         for (size_t i = 0; i < PATH_COUNT; i++) {
             (void)snprintf(
-                before[i], sizeof before[i], "%s", storage_world_look(&world, 0, paths[i]));
+                before[i], sizeof before[i], "%.63s", storage_world_look(&world, 0, paths[i]));
             durable[i] = strcmp(before[i], "<none>") != 0 &&
                          fake_storage_durable(world.storage, 0, paths[i]);
         }
