@@ -14,73 +14,45 @@ static inline uint8_t in_order(uint8_t first, uint8_t second)
     return first != STATE_VALUE ? first : second;
 }
 
-#define OVERFLOW_LOOP(member, type, checked, overflow)                                             \
-    for (size_t i = 0; i < rows; i++) {                                                            \
-        type result_ = 0;                                                                          \
-        uint8_t state_ = in_order(left->present[i], right->present[i]);                            \
-        if (checked(left->values.member[i], right->values.member[i], &result_) &&                  \
-            state_ == STATE_VALUE) {                                                               \
-            state_ = (overflow);                                                                   \
+/* A function `name` for one operator of whole numbers, with its check for overflow. */
+#define CHECKED_OPERATOR(name, member, type, checked, overflow)                                    \
+    static void name(const struct operands *operands)                                              \
+    {                                                                                              \
+        const struct column *left = operands->left;                                                \
+        const struct column *right = operands->right;                                              \
+        for (size_t i = 0; i < operands->rows; i++) {                                              \
+            type result = 0;                                                                       \
+            uint8_t state = in_order(left->present[i], right->present[i]);                         \
+            bool over = checked(left->values.member[i], right->values.member[i], &result);         \
+            state = over && state == STATE_VALUE ? (uint8_t)(overflow) : state;                    \
+            operands->out->present[i] = state;                                                     \
+            operands->out->values.member[i] = state == STATE_VALUE ? result : 0;                   \
         }                                                                                          \
-        out->present[i] = state_;                                                                  \
-        out->values.member[i] = state_ == STATE_VALUE ? result_ : 0;                               \
     }
 
-#define DOUBLE_LOOP(operation)                                                                     \
-    for (size_t i = 0; i < rows; i++) {                                                            \
-        uint8_t state_ = in_order(left->present[i], right->present[i]);                            \
-        double result_ = left->values.doubles[i] operation right->values.doubles[i];               \
-        out->present[i] = state_;                                                                  \
-        out->values.doubles[i] = state_ == STATE_VALUE ? result_ : 0;                              \
+/* One of doubles: IEEE 754, no errors. */
+#define DOUBLE_OPERATOR(name, operation)                                                           \
+    static void name(const struct operands *operands)                                              \
+    {                                                                                              \
+        const struct column *left = operands->left;                                                \
+        const struct column *right = operands->right;                                              \
+        for (size_t i = 0; i < operands->rows; i++) {                                              \
+            uint8_t state = in_order(left->present[i], right->present[i]);                         \
+            double result = left->values.doubles[i] operation right->values.doubles[i];            \
+            operands->out->present[i] = state;                                                     \
+            operands->out->values.doubles[i] = state == STATE_VALUE ? result : 0;                  \
+        }                                                                                          \
     }
 
-static void evaluate_ints(enum node_kind kind, const struct operands *operands)
-{
-    const struct column *left = operands->left;
-    const struct column *right = operands->right;
-    struct column *out = operands->out;
-    size_t rows = operands->rows;
-    if (kind == NODE_ADD) {
-        OVERFLOW_LOOP(ints, int32_t, __builtin_add_overflow, STATE_INT_OVERFLOW)
-    } else if (kind == NODE_SUBTRACT) {
-        OVERFLOW_LOOP(ints, int32_t, __builtin_sub_overflow, STATE_INT_OVERFLOW)
-    } else {
-        require(kind == NODE_MULTIPLY);
-        OVERFLOW_LOOP(ints, int32_t, __builtin_mul_overflow, STATE_INT_OVERFLOW)
-    }
-}
-
-static void evaluate_longs(enum node_kind kind, const struct operands *operands)
-{
-    const struct column *left = operands->left;
-    const struct column *right = operands->right;
-    struct column *out = operands->out;
-    size_t rows = operands->rows;
-    if (kind == NODE_ADD) {
-        OVERFLOW_LOOP(longs, int64_t, __builtin_add_overflow, STATE_LONG_OVERFLOW)
-    } else if (kind == NODE_SUBTRACT) {
-        OVERFLOW_LOOP(longs, int64_t, __builtin_sub_overflow, STATE_LONG_OVERFLOW)
-    } else {
-        require(kind == NODE_MULTIPLY);
-        OVERFLOW_LOOP(longs, int64_t, __builtin_mul_overflow, STATE_LONG_OVERFLOW)
-    }
-}
-
-static void evaluate_doubles(enum node_kind kind, const struct operands *operands)
-{
-    const struct column *left = operands->left;
-    const struct column *right = operands->right;
-    struct column *out = operands->out;
-    size_t rows = operands->rows;
-    if (kind == NODE_ADD) {
-        DOUBLE_LOOP(+)
-    } else if (kind == NODE_SUBTRACT) {
-        DOUBLE_LOOP(-)
-    } else {
-        require(kind == NODE_MULTIPLY);
-        DOUBLE_LOOP(*)
-    }
-}
+CHECKED_OPERATOR(add_ints, ints, int32_t, __builtin_add_overflow, STATE_INT_OVERFLOW)
+CHECKED_OPERATOR(subtract_ints, ints, int32_t, __builtin_sub_overflow, STATE_INT_OVERFLOW)
+CHECKED_OPERATOR(multiply_ints, ints, int32_t, __builtin_mul_overflow, STATE_INT_OVERFLOW)
+CHECKED_OPERATOR(add_longs, longs, int64_t, __builtin_add_overflow, STATE_LONG_OVERFLOW)
+CHECKED_OPERATOR(subtract_longs, longs, int64_t, __builtin_sub_overflow, STATE_LONG_OVERFLOW)
+CHECKED_OPERATOR(multiply_longs, longs, int64_t, __builtin_mul_overflow, STATE_LONG_OVERFLOW)
+DOUBLE_OPERATOR(add_doubles, +)
+DOUBLE_OPERATOR(subtract_doubles, -)
+DOUBLE_OPERATOR(multiply_doubles, *)
 
 static bool is_zero(double value)
 {
@@ -159,34 +131,39 @@ static void divide(const struct operands *operands)
     }
 }
 
-static void take_remainder(const struct operands *operands)
+static void remainder_doubles(const struct operands *operands)
 {
-    const struct column *left = operands->left;
-    const struct column *right = operands->right;
-    struct column *out = operands->out;
     for (size_t i = 0; i < operands->rows; i++) {
-        uint8_t state = in_order(right->present[i], left->present[i]);
-        bool value = state == STATE_VALUE;
-        if (out->type == TYPE_DOUBLE) {
-            double divisor = right->values.doubles[i];
-            value = value && !is_zero(divisor);
-            out->values.doubles[i] = value ? remainder_of(left->values.doubles[i], divisor) : 0;
-        } else {
-            bool ints = out->type == TYPE_INT;
-            int64_t dividend = ints ? left->values.ints[i] : left->values.longs[i];
-            int64_t divisor = ints ? right->values.ints[i] : right->values.longs[i];
-            value = value && divisor != 0;
-            /* By -1 it is 0, and the smallest long by -1 would trap. */
-            int64_t result = value && divisor != -1 ? dividend % divisor : 0;
-            if (ints) {
-                out->values.ints[i] = (int32_t)result;
-            } else {
-                out->values.longs[i] = result;
-            }
+        double left = operands->left->values.doubles[i];
+        double right = operands->right->values.doubles[i];
+        uint8_t state = in_order(operands->right->present[i], operands->left->present[i]);
+        if (state == STATE_VALUE && is_zero(right)) {
+            state = STATE_DIVIDE_BY_ZERO;
         }
-        out->present[i] = state == STATE_VALUE && !value ? STATE_DIVIDE_BY_ZERO : state;
+        operands->out->present[i] = state;
+        operands->out->values.doubles[i] = state == STATE_VALUE ? remainder_of(left, right) : 0;
     }
 }
+
+/* By -1 the remainder is 0; the smallest long by -1 would trap. */
+#define REMAINDER_OPERATOR(name, member)                                                           \
+    static void name(const struct operands *operands)                                              \
+    {                                                                                              \
+        const struct column *left = operands->left;                                                \
+        const struct column *right = operands->right;                                              \
+        for (size_t i = 0; i < operands->rows; i++) {                                              \
+            uint8_t state = in_order(right->present[i], left->present[i]);                         \
+            bool zero = right->values.member[i] == 0;                                              \
+            state = zero && state == STATE_VALUE ? STATE_DIVIDE_BY_ZERO : state;                   \
+            bool some = state == STATE_VALUE && right->values.member[i] != -1;                     \
+            operands->out->present[i] = state;                                                     \
+            operands->out->values.member[i] =                                                      \
+                some ? left->values.member[i] % right->values.member[i] : 0;                       \
+        }                                                                                          \
+    }
+
+REMAINDER_OPERATOR(remainder_ints, ints)
+REMAINDER_OPERATOR(remainder_longs, longs)
 
 /* Spark's order of doubles: NaN equals NaN and is above all else, -0.0 equals 0.0. */
 static inline int compare_doubles(double a, double b)
@@ -296,33 +273,29 @@ static void evaluate_logic(const struct operands *operands, bool decides)
     }
 }
 
-#define NEGATE_LOOP(member, type, overflow)                                                        \
-    for (size_t i = 0; i < rows; i++) {                                                            \
-        type result_ = 0;                                                                          \
-        uint8_t state_ = left->present[i];                                                         \
-        if (__builtin_sub_overflow((type)0, left->values.member[i], &result_) &&                   \
-            state_ == STATE_VALUE) {                                                               \
-            state_ = (overflow);                                                                   \
+#define NEGATE_OPERATOR(name, member, type, overflow)                                              \
+    static void name(const struct operands *operands)                                              \
+    {                                                                                              \
+        for (size_t i = 0; i < operands->rows; i++) {                                              \
+            type result = 0;                                                                       \
+            uint8_t state = operands->left->present[i];                                            \
+            bool over =                                                                            \
+                __builtin_sub_overflow((type)0, operands->left->values.member[i], &result);        \
+            state = over && state == STATE_VALUE ? (uint8_t)(overflow) : state;                    \
+            operands->out->present[i] = state;                                                     \
+            operands->out->values.member[i] = state == STATE_VALUE ? result : 0;                   \
         }                                                                                          \
-        out->present[i] = state_;                                                                  \
-        out->values.member[i] = state_ == STATE_VALUE ? result_ : 0;                               \
     }
 
-static void negate(const struct operands *operands)
+NEGATE_OPERATOR(negate_ints, ints, int32_t, STATE_INT_OVERFLOW)
+NEGATE_OPERATOR(negate_longs, longs, int64_t, STATE_LONG_OVERFLOW)
+
+static void negate_doubles(const struct operands *operands)
 {
-    const struct column *left = operands->left;
-    struct column *out = operands->out;
-    size_t rows = operands->rows;
-    if (out->type == TYPE_INT) {
-        NEGATE_LOOP(ints, int32_t, STATE_INT_OVERFLOW)
-    } else if (out->type == TYPE_LONG) {
-        NEGATE_LOOP(longs, int64_t, STATE_LONG_OVERFLOW)
-    } else {
-        for (size_t i = 0; i < rows; i++) {
-            bool value = left->present[i] == STATE_VALUE;
-            out->present[i] = left->present[i];
-            out->values.doubles[i] = value ? -left->values.doubles[i] : 0;
-        }
+    for (size_t i = 0; i < operands->rows; i++) {
+        bool value = operands->left->present[i] == STATE_VALUE;
+        operands->out->present[i] = operands->left->present[i];
+        operands->out->values.doubles[i] = value ? -operands->left->values.doubles[i] : 0;
     }
 }
 
@@ -361,19 +334,22 @@ static void cast(const struct operands *operands)
     }
 }
 
-static void evaluate_arithmetic(enum node_kind kind, const struct operands *operands)
+static void evaluate_numbers(enum node_kind kind, const struct operands *operands)
 {
-    if (kind == NODE_DIVIDE) {
-        divide(operands);
-    } else if (kind == NODE_REMAINDER) {
-        take_remainder(operands);
-    } else if (operands->out->type == TYPE_INT) {
-        evaluate_ints(kind, operands);
-    } else if (operands->out->type == TYPE_LONG) {
-        evaluate_longs(kind, operands);
-    } else {
-        evaluate_doubles(kind, operands);
-    }
+    typedef void operation(const struct operands *operands);
+    static operation *const table[][3] = {
+        [NODE_NEGATE] = {negate_ints, negate_longs, negate_doubles},
+        [NODE_ADD] = {add_ints, add_longs, add_doubles},
+        [NODE_SUBTRACT] = {subtract_ints, subtract_longs, subtract_doubles},
+        [NODE_MULTIPLY] = {multiply_ints, multiply_longs, multiply_doubles},
+        [NODE_DIVIDE] = {NULL, NULL, divide},
+        [NODE_REMAINDER] = {remainder_ints, remainder_longs, remainder_doubles}};
+    enum type type = operands->out->type;
+    require(type >= TYPE_INT);
+    require(type <= TYPE_DOUBLE);
+    operation *evaluate = table[kind][type - TYPE_INT];
+    require(evaluate != NULL);
+    evaluate(operands);
 }
 
 void evaluate_operator(enum node_kind kind, const struct operands *operands)
@@ -384,7 +360,8 @@ void evaluate_operator(enum node_kind kind, const struct operands *operands)
     case NODE_MULTIPLY:
     case NODE_DIVIDE:
     case NODE_REMAINDER:
-        evaluate_arithmetic(kind, operands);
+    case NODE_NEGATE:
+        evaluate_numbers(kind, operands);
         break;
     case NODE_EQUAL:
     case NODE_NOT_EQUAL:
@@ -401,9 +378,6 @@ void evaluate_operator(enum node_kind kind, const struct operands *operands)
     case NODE_AND:
     case NODE_OR:
         evaluate_logic(operands, kind == NODE_OR);
-        break;
-    case NODE_NEGATE:
-        negate(operands);
         break;
     case NODE_NOT:
         evaluate_not(operands);

@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 #include "engine/plan/expression_node.h"
 
 /* Precision enough to point at a byte; texts are bounded far below. */
@@ -34,12 +35,8 @@ static bool is_space(uint8_t c)
 static bool is_word(struct bytes text, const char *word)
 {
     size_t i = 0;
-    for (; i < text.size && word[i] != '\0'; i++) {
-        uint8_t c = text.data[i];
-        c = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c;
-        if (c != (uint8_t)word[i]) {
-            return false;
-        }
+    while (i < text.size && word[i] != '\0' && fold_byte(text.data[i]) == (uint8_t)word[i]) {
+        i++;
     }
     return i == text.size && word[i] == '\0';
 }

@@ -132,29 +132,35 @@ static enum status take_open_or_prefix(struct parser *parser,
     return OK;
 }
 
+static enum status
+build_value(struct parser *parser, const struct token *token, uint16_t *node, struct diag *diag)
+{
+    if (token->kind == TOKEN_TIMESTAMP) {
+        struct token string;
+        TRY(lexer_next(&parser->lexer, &string, diag));
+        return build_timestamp(parser->builder, &string, node, diag);
+    }
+    if (token->kind < TOKEN_NAME || token->kind > TOKEN_NULL) {
+        return unexpected(token, "a value", diag);
+    }
+    /* The minus in front belongs to the number, so that -2147483648 is an int. */
+    bool number = token->kind == TOKEN_INTEGER || token->kind == TOKEN_REAL;
+    bool negative =
+        number && parser->depth > 0 && parser->stack[parser->depth - 1].kind == NODE_NEGATE;
+    parser->depth -= negative;
+    return build_operand(parser->builder, token, negative, node, diag);
+}
+
 /* One token where a value must begin. `*more` stays true while it has not. */
 static enum status
 take_operand(struct parser *parser, const struct token *token, bool *more, struct diag *diag)
 {
+    uint16_t node = 0;
     TRY(take_open_or_prefix(parser, token, more, diag));
     if (*more) {
         return OK;
     }
-    uint16_t node = 0;
-    if (token->kind == TOKEN_TIMESTAMP) {
-        struct token string;
-        TRY(lexer_next(&parser->lexer, &string, diag));
-        TRY(build_timestamp(parser->builder, &string, &node, diag));
-    } else if (token->kind >= TOKEN_NAME && token->kind <= TOKEN_NULL) {
-        /* The minus in front belongs to the number, so that -2147483648 is an int. */
-        bool number = token->kind == TOKEN_INTEGER || token->kind == TOKEN_REAL;
-        bool negative =
-            number && parser->depth > 0 && parser->stack[parser->depth - 1].kind == NODE_NEGATE;
-        parser->depth -= negative;
-        TRY(build_operand(parser->builder, token, negative, &node, diag));
-    } else {
-        return unexpected(token, "a value", diag);
-    }
+    TRY(build_value(parser, token, &node, diag));
     require(parser->operand_count <= EXPRESSION_DEPTH_MAX);
     parser->operands[parser->operand_count++] = node;
     return OK;
@@ -216,24 +222,27 @@ take_operator(struct parser *parser, const struct token *token, bool *more, stru
     return push(parser, kind, precedence, token->column, diag);
 }
 
+/* Every token, until the text ends where it may. */
+static enum status take_tokens(struct parser *parser, struct diag *diag)
+{
+    bool operand_next = true;
+    for (;;) {
+        struct token token;
+        TRY(lexer_next(&parser->lexer, &token, diag));
+        if (!operand_next && token.kind == TOKEN_END) {
+            return reduce(parser, PRECEDENCE_OR, diag);
+        }
+        TRY(operand_next ? take_operand(parser, &token, &operand_next, diag)
+                         : take_operator(parser, &token, &operand_next, diag));
+    }
+}
+
 enum status
 expression_parse(struct builder *builder, struct bytes text, uint16_t *root, struct diag *diag)
 {
     struct parser parser = {.builder = builder};
     parser.lexer = (struct lexer){.arena = builder->arena, .text = text};
-    bool operand_next = true;
-    for (;;) {
-        struct token token;
-        TRY(lexer_next(&parser.lexer, &token, diag));
-        if (operand_next) {
-            TRY(take_operand(&parser, &token, &operand_next, diag));
-        } else if (token.kind == TOKEN_END) {
-            break;
-        } else {
-            TRY(take_operator(&parser, &token, &operand_next, diag));
-        }
-    }
-    TRY(reduce(&parser, PRECEDENCE_OR, diag));
+    TRY(take_tokens(&parser, diag));
     if (parser.depth > 0) {
         return expression_fail(diag,
                                "PARSE_SYNTAX_ERROR",

@@ -392,7 +392,8 @@ static void fill(struct columns *rows)
 {
     static const int32_t ints[] = {0, 1, -1, 2, 7, -13, INT32_MAX, INT32_MIN};
     static const int64_t longs[] = {0, 1, -1, 3, 1LL << 40, INT64_MAX, INT64_MIN, -5};
-    static const double doubles[] = {0.0, -0.0, 1.5, -2.25, NAN, INFINITY, -INFINITY, 1e300};
+    static const double doubles[] = {
+        0.0, -0.0, 1.5, -2.25, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e300};
     static const char *const strings[] = {"", "a", "ab", "b", "\xc3\xa4", "a", "Z", "abc"};
     for (size_t c = 0; c < FIELDS; c++) {
         struct column *column = &rows->columns[c];

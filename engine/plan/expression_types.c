@@ -84,6 +84,47 @@ build_integer(const struct token *token, bool negative, struct node *node, struc
     return OK;
 }
 
+static enum status
+build_real(const struct token *token, bool negative, struct node *node, struct diag *diag)
+{
+    double value = decimal_double(&token->number);
+    if (value > DBL_MAX) {
+        return expression_fail(
+            diag, "PARSE_SYNTAX_ERROR", token->column, "beyond the range of double");
+    }
+    node->type = TYPE_DOUBLE;
+    node->value.real = negative ? -value : value;
+    return OK;
+}
+
+static enum status build_leaf(struct builder *builder,
+                              const struct token *token,
+                              bool negative,
+                              struct node *node,
+                              struct diag *diag)
+{
+    if (token->kind == TOKEN_NAME) {
+        return build_column(builder, token, node, diag);
+    }
+    if (token->kind == TOKEN_INTEGER) {
+        return build_integer(token, negative, node, diag);
+    }
+    if (token->kind == TOKEN_REAL) {
+        return build_real(token, negative, node, diag);
+    }
+    if (token->kind == TOKEN_STRING) {
+        node->type = TYPE_STRING;
+        node->value.string = token->value;
+    } else if (token->kind == TOKEN_NULL) {
+        node->is_null = true;
+    } else {
+        require(token->kind == TOKEN_TRUE || token->kind == TOKEN_FALSE);
+        node->type = TYPE_BOOLEAN;
+        node->value.boolean = token->kind == TOKEN_TRUE;
+    }
+    return OK;
+}
+
 enum status build_operand(struct builder *builder,
                           const struct token *token,
                           bool negative,
@@ -91,28 +132,7 @@ enum status build_operand(struct builder *builder,
                           struct diag *diag)
 {
     struct node node = {.kind = NODE_LITERAL, .type = TYPE_UNKNOWN, .column = token->column};
-    if (token->kind == TOKEN_NAME) {
-        TRY(build_column(builder, token, &node, diag));
-    } else if (token->kind == TOKEN_INTEGER) {
-        TRY(build_integer(token, negative, &node, diag));
-    } else if (token->kind == TOKEN_REAL) {
-        double value = decimal_double(&token->number);
-        if (value > DBL_MAX) {
-            return expression_fail(
-                diag, "PARSE_SYNTAX_ERROR", token->column, "beyond the range of double");
-        }
-        node.type = TYPE_DOUBLE;
-        node.value.real = negative ? -value : value;
-    } else if (token->kind == TOKEN_STRING) {
-        node.type = TYPE_STRING;
-        node.value.string = token->value;
-    } else if (token->kind == TOKEN_NULL) {
-        node.is_null = true;
-    } else {
-        require(token->kind == TOKEN_TRUE || token->kind == TOKEN_FALSE);
-        node.type = TYPE_BOOLEAN;
-        node.value.boolean = token->kind == TOKEN_TRUE;
-    }
+    TRY(build_leaf(builder, token, negative, &node, diag));
     return append(builder, &node, index, diag);
 }
 
@@ -139,7 +159,7 @@ enum status build_timestamp(struct builder *builder,
                             uint16_t *index,
                             struct diag *diag)
 {
-    struct node node;
+    struct node node = {0};
     TRY(to_timestamp(&node, string->value, string->column, diag));
     return append(builder, &node, index, diag);
 }
@@ -279,6 +299,40 @@ static enum status build_unary(struct builder *builder, struct node *node, struc
     return widen(builder, &node->left, node->type, diag);
 }
 
+static enum status build_typed(struct builder *builder, struct node *node, struct diag *diag)
+{
+    switch (node->kind) {
+    case NODE_NEGATE:
+    case NODE_NOT:
+    case NODE_IS_NULL:
+    case NODE_IS_NOT_NULL:
+        return build_unary(builder, node, diag);
+    case NODE_ADD:
+    case NODE_SUBTRACT:
+    case NODE_MULTIPLY:
+    case NODE_DIVIDE:
+    case NODE_REMAINDER:
+        return build_arithmetic(builder, node, diag);
+    case NODE_EQUAL:
+    case NODE_NOT_EQUAL:
+    case NODE_LESS:
+    case NODE_LESS_EQUAL:
+    case NODE_GREATER:
+    case NODE_GREATER_EQUAL:
+    case NODE_SAME:
+        return build_comparison(builder, node, diag);
+    case NODE_AND:
+    case NODE_OR:
+        return build_logic(builder, node, diag);
+    case NODE_COLUMN:
+    case NODE_LITERAL:
+    case NODE_CAST:
+        break;
+    }
+    require(node->kind > NODE_CAST);
+    return ERR_FAILED;
+}
+
 enum status build_operator(struct builder *builder,
                            const struct node *operator_node,
                            uint16_t *index,
@@ -288,37 +342,6 @@ enum status build_operator(struct builder *builder,
     struct node node = *operator_node;
     node.left = *index;
     node.right = right;
-    switch (node.kind) {
-    case NODE_NEGATE:
-    case NODE_NOT:
-    case NODE_IS_NULL:
-    case NODE_IS_NOT_NULL:
-        TRY(build_unary(builder, &node, diag));
-        break;
-    case NODE_ADD:
-    case NODE_SUBTRACT:
-    case NODE_MULTIPLY:
-    case NODE_DIVIDE:
-    case NODE_REMAINDER:
-        TRY(build_arithmetic(builder, &node, diag));
-        break;
-    case NODE_EQUAL:
-    case NODE_NOT_EQUAL:
-    case NODE_LESS:
-    case NODE_LESS_EQUAL:
-    case NODE_GREATER:
-    case NODE_GREATER_EQUAL:
-    case NODE_SAME:
-        TRY(build_comparison(builder, &node, diag));
-        break;
-    case NODE_AND:
-    case NODE_OR:
-        TRY(build_logic(builder, &node, diag));
-        break;
-    case NODE_COLUMN:
-    case NODE_LITERAL:
-    case NODE_CAST:
-        require(node.kind > NODE_CAST);
-    }
+    TRY(build_typed(builder, &node, diag));
     return append(builder, &node, index, diag);
 }

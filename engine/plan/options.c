@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 #include "engine/base/units.h"
 #include "engine/plan/options_table.h"
 
@@ -22,23 +23,9 @@ static const char *const kind_names[] = {
 
 #define FIELD(name) offsetof(struct options, name)
 
-static uint8_t fold(char c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-static bool equal_folded(const char *a, const char *b)
-{
-    while (*a != '\0' && fold(*a) == fold(*b)) {
-        a++;
-        b++;
-    }
-    return fold(*a) == fold(*b);
-}
-
 static bool same_name(const char *known, const char *name)
 {
-    return strncmp(known, "spark.", 6) == 0 ? strcmp(known, name) == 0 : equal_folded(known, name);
+    return strncmp(known, "spark.", 6) == 0 ? strcmp(known, name) == 0 : fold_equal(known, name);
 }
 
 int options_find(const char *name)
@@ -90,8 +77,8 @@ static bool int_parse(const char *text, int64_t *value)
 
 static bool bool_parse(const char *text, bool *value)
 {
-    *value = equal_folded(text, "true");
-    return *value || equal_folded(text, "false");
+    *value = fold_equal(text, "true");
+    return *value || fold_equal(text, "false");
 }
 
 static enum status
@@ -160,8 +147,8 @@ static enum status set_text(struct options *options,
     }
     if (option->kind == KIND_OFFSETS) {
         const char *json = value + strspn(value, " \t\r\n");
-        if (equal_folded(value, "earliest") || equal_folded(value, "latest")) {
-            value = equal_folded(value, "earliest") ? "earliest" : "latest";
+        if (fold_equal(value, "earliest") || fold_equal(value, "latest")) {
+            value = fold_equal(value, "earliest") ? "earliest" : "latest";
         } else if (*json != '{') {
             return refuse(option, value, "earliest, latest or {\"topic\": {\"0\": 23}}", diag);
         }
@@ -229,7 +216,7 @@ static enum status set_known(struct options *options,
     case KIND_NOW:
         return set_bool(options, option, value, diag);
     case KIND_ONLY:
-        if (equal_folded(value, option->standard)) {
+        if (fold_equal(value, option->standard)) {
             return OK;
         }
         return diag_fail(diag,

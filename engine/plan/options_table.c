@@ -7,7 +7,7 @@
 #define NOT_BUILT     "not built yet"
 
 #define FIELD(name)  offsetof(struct options, name)
-#define DURATION_MAX (100 * 365 * US_PER_DAY)
+#define DURATION_MAX (INT64_C(36500) * US_PER_DAY)
 #define INT_LIMIT    INT64_C(2147483647)
 
 /* A table reads by its rows. */

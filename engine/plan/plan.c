@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 #include "engine/plan/plan_compile.h"
 
 void compile_path(char path[DOCUMENT_PATH_SIZE], const char *parent, const char *key)
@@ -127,23 +128,6 @@ enum status compile_text(struct compiler *compiler,
                                        : "must be a text that is not empty");
 }
 
-/* Compared without case, as Spark compares names of formats and modes. */
-static bool same_word(const char *a, const char *b)
-{
-    size_t size = strlen(a);
-    if (strlen(b) != size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        char x = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] + 'a' - 'A') : a[i];
-        char y = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] + 'a' - 'A') : b[i];
-        if (x != y) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum status compile_word(struct compiler *compiler,
                          json_t *object,
                          const char *path,
@@ -153,8 +137,10 @@ enum status compile_word(struct compiler *compiler,
 {
     const char *text = NULL;
     TRY(compile_text(compiler, object, path, key, words[0].name, &text));
+    require(text != NULL);
     for (*index = 0; words[*index].name != NULL; ++*index) {
-        if (same_word(words[*index].name, text)) {
+        /* As Spark compares names of formats and modes. */
+        if (fold_equal(words[*index].name, text)) {
             break;
         }
     }
