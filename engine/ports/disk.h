@@ -94,8 +94,8 @@ disk_size(const struct disk_port *port, disk_fd fd, uint64_t *size)
     return port->ops->size(port->self, fd, size);
 }
 
-/* Bytes and size are durable on OK; the name is not. Errors: ERR_IO, ERR_NO_SPACE; then abandon the
- * file. */
+/* Bytes and size are durable on OK, whoever wrote them; the name is not. Errors: ERR_IO,
+ * ERR_NO_SPACE; then abandon the file. */
 MUST_CHECK static inline enum status disk_fsync(const struct disk_port *port, disk_fd fd)
 {
     return port->ops->fsync(port->self, fd);
@@ -141,7 +141,7 @@ MUST_CHECK static inline enum status disk_list(const struct disk_port *port,
     return port->ops->list(port->self, directory, arena, entries, count);
 }
 
-/* The names in `directory` (not below) are durable on OK. */
+/* The names in `directory` (not below) are durable on OK, whoever made them. */
 MUST_CHECK static inline enum status disk_fsync_dir(const struct disk_port *port,
                                                     const char *directory)
 {

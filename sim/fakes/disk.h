@@ -24,12 +24,16 @@ struct disk_lock_held {
     struct disk_inode *inode;
 };
 
+struct disk_machine {
+    struct file_system *local; /* NULL: nothing there yet */
+    uint32_t crashes;          /* so that each crash draws anew */
+};
+
 struct fake_disk {
     struct fake_storage *storage;
     struct kernel *kernel;
     struct file_system shared;
-    struct file_system **locals; /* by machine; NULL: nothing there yet */
-    uint32_t *crashes;           /* by machine: so that each crash draws anew */
+    struct disk_machine *machines;
     uint32_t machine_count;
     struct disk_descriptor *descriptors;
     size_t descriptor_count;

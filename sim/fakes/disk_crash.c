@@ -25,8 +25,7 @@ static void know_machine(struct fake_disk *disk, uint32_t machine)
         return;
     }
     uint32_t count = machine + 1;
-    disk->locals = heap_realloc(disk->locals, count * sizeof *disk->locals);
-    disk->crashes = heap_realloc(disk->crashes, count * sizeof *disk->crashes);
+    disk->machines = heap_realloc(disk->machines, count * sizeof *disk->machines);
     disk->machine_count = count;
 }
 
@@ -44,14 +43,14 @@ struct file_system *disk_file_system(struct fake_disk *disk, uint32_t machine, c
     if (!below(path, "/local")) {
         return NULL;
     }
-    if (machine >= disk->machine_count || disk->locals[machine] == NULL) {
+    if (machine >= disk->machine_count || disk->machines[machine].local == NULL) {
         struct process *previous = kernel_enter(disk->kernel);
         know_machine(disk, machine);
-        disk->locals[machine] = heap_alloc(sizeof **disk->locals);
-        file_system_init(disk->locals[machine], "/local");
+        disk->machines[machine].local = heap_alloc(sizeof(struct file_system));
+        file_system_init(disk->machines[machine].local, "/local");
         kernel_leave(disk->kernel, previous);
     }
-    return disk->locals[machine];
+    return disk->machines[machine].local;
 }
 
 /* ---- a process is gone ------------------------------------------------------------------------
@@ -180,8 +179,8 @@ struct crash {
 
 static struct fate decide(const struct crash *crash, bool bytes, const char *path, uint64_t nth)
 {
-    uint64_t key2 =
-        ((uint64_t)crash->disk->crashes[crash->machine] << 33) | ((uint64_t)bytes << 32) | nth;
+    uint64_t key2 = ((uint64_t)crash->disk->machines[crash->machine].crashes << 33) |
+                    ((uint64_t)bytes << 32) | nth;
     uint64_t drawn =
         kernel_draw(crash->disk->kernel, "disk.fate", crash->machine, hash_text(path), key2);
     struct fate fate = fate_decide(crash->unsynced, bytes, drawn);
@@ -305,10 +304,10 @@ void disk_machine_gone(struct fake_disk *disk,
 {
     know_machine(disk, machine);
     drop_handles(disk, machine);
-    disk->crashes[machine]++;
+    disk->machines[machine].crashes++;
     struct crash crash = {.disk = disk, .machine = machine, .unsynced = unsynced};
     settle(&crash, &disk->shared);
-    struct file_system *local = disk->locals[machine];
+    struct file_system *local = disk->machines[machine].local;
     if (local == NULL) {
         return;
     }
