@@ -1,6 +1,7 @@
 #include "engine/plan/schema.h"
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 
 static const char *const type_names[] = {
 #define X(id, name) [id] = (name),
@@ -14,18 +15,13 @@ const char *type_name(enum type type)
     return type_names[type];
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool equal_ignoring_case(const char *a, size_t a_size, const char *b, size_t b_size)
 {
     if (a_size != b_size) {
         return false;
     }
     for (size_t i = 0; i < a_size; i++) {
-        if (lower(a[i]) != lower(b[i])) {
+        if (fold_byte((uint8_t)a[i]) != fold_byte((uint8_t)b[i])) {
             return false;
         }
     }
