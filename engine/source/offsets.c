@@ -4,6 +4,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "engine/base/sort.h"
 
 /* An entry with the key that it is sorted by. */
 struct keyed_offset {
@@ -11,23 +12,15 @@ struct keyed_offset {
     struct partition_offset entry;
 };
 
-/* Bottom-up merge sort by key, stable; `spare` holds as many entries. The result is in `items`. */
-static void sort_keyed(struct keyed_offset *items, struct keyed_offset *spare, size_t count)
+/* By key, then offset: a total order also over duplicates, which are refused afterwards. */
+static int compare_keyed(const void *left, const void *right)
 {
-    for (size_t width = 1; width < count; width *= 2) {
-        for (size_t begin = 0; begin < count; begin += 2 * width) {
-            size_t middle = begin + width < count ? begin + width : count;
-            size_t end = middle + width < count ? middle + width : count;
-            size_t left = begin;
-            size_t right = middle;
-            for (size_t i = begin; i < end; i++) {
-                bool take_left =
-                    left < middle && (right >= end || items[left].key <= items[right].key);
-                spare[i] = take_left ? items[left++] : items[right++];
-            }
-        }
-        memcpy(items, spare, count * sizeof *items);
+    const struct keyed_offset *a = left;
+    const struct keyed_offset *b = right;
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
     }
+    return (a->entry.offset > b->entry.offset) - (a->entry.offset < b->entry.offset);
 }
 
 int64_t offsets_get(const struct offsets *offsets, int32_t partition)
@@ -63,12 +56,12 @@ void offsets_json(const struct offsets *offsets, struct buf *out)
     while (offsets->count * 4 >= (size_t)buckets * 3) {
         buckets *= 2;
     }
-    struct keyed_offset *items = heap_alloc(2 * offsets->count * sizeof *items);
+    struct keyed_offset *items = heap_alloc(offsets->count * sizeof *items);
     for (size_t i = 0; i < offsets->count; i++) {
         items[i].entry = offsets->entries[i];
         items[i].key = scala_order(items[i].entry.partition, buckets);
     }
-    sort_keyed(items, items + offsets->count, offsets->count);
+    sort_items(items, offsets->count, sizeof *items, compare_keyed);
     buf_byte(out, '{');
     buf_json_string(out, bytes_of_text(offsets->topic));
     buf_text(out, ":{");
@@ -230,12 +223,11 @@ static enum status
 keep_entries(struct parser *parser, struct arena *arena, struct buf *items, struct offsets *offsets)
 {
     size_t count = items->size / sizeof(struct keyed_offset);
-    (void)buf_extend(items, items->size); /* room for the sort */
     struct keyed_offset *sorted = (struct keyed_offset *)(void *)items->data;
     offsets->count = count;
     offsets->entries = arena_alloc(arena, (count + 1) * sizeof *offsets->entries);
     if (count > 0) {
-        sort_keyed(sorted, sorted + count, count);
+        sort_items(sorted, count, sizeof *sorted, compare_keyed);
     }
     for (size_t i = 0; i < count; i++) {
         offsets->entries[i] = sorted[i].entry;

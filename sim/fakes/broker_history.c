@@ -1,0 +1,99 @@
+/* What was ever readable, for the oracle: also after it expired. Batches in offset order; what an
+ * unclean election or a lost tail takes back leaves the history, and the same offsets may come
+ * again with other records (R20). */
+#include "engine/base/check.h"
+#include "engine/base/heap.h"
+#include "sim/fakes/broker_internal.h"
+
+int64_t history_end(const struct partition *partition)
+{
+    return partition->history_count == 0
+               ? 0
+               : partition->history[partition->history_count - 1]->next_offset;
+}
+
+void history_extend(struct fake_broker *broker, struct partition *partition)
+{
+    const struct replica *leader = partition_leader(partition);
+    const struct broker_log *log = &leader->log;
+    for (size_t i = log_find(log, history_end(partition));
+         i < log->batch_end && log->batches[i]->next_offset <= leader->high_watermark;
+         i++) {
+        struct record_batch *batch = log->batches[i];
+        require(batch->base_offset >= history_end(partition));
+        if (partition->history_count == partition->history_capacity) {
+            partition->history_capacity =
+                partition->history_capacity == 0 ? 16 : partition->history_capacity * 2;
+            partition->history = heap_realloc(
+                partition->history, partition->history_capacity * sizeof(*partition->history));
+        }
+        if (batch->readable_us < 0) {
+            batch->readable_us = kernel_now_us(broker->kernel);
+        }
+        partition->history[partition->history_count++] = batch;
+    }
+}
+
+void history_truncate(struct partition *partition, int64_t end)
+{
+    while (partition->history_count > 0 && history_end(partition) > end) {
+        partition->history_count--;
+    }
+}
+
+static const struct partition *
+partition_of(const struct fake_broker *broker, size_t topic, int32_t partition)
+{
+    require(topic < broker->topic_count);
+    require(partition >= 0);
+    require(partition < broker->topics[topic].config->partitions);
+    return &broker->topics[topic].partitions[partition];
+}
+
+int64_t fake_broker_log_start(const struct fake_broker *broker, size_t topic, int32_t partition)
+{
+    return partition_of(broker, topic, partition)->log_start;
+}
+
+int64_t fake_broker_readable_end(const struct fake_broker *broker, size_t topic, int32_t partition)
+{
+    return history_end(partition_of(broker, topic, partition));
+}
+
+bool fake_broker_history(const struct fake_broker *broker,
+                         size_t topic,
+                         int32_t partition_id,
+                         int64_t offset,
+                         struct broker_history *record)
+{
+    const struct partition *partition = partition_of(broker, topic, partition_id);
+    size_t low = 0;
+    size_t high = partition->history_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (partition->history[middle]->next_offset <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == partition->history_count) {
+        return false;
+    }
+    const struct record_batch *batch = partition->history[low];
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct batch_record *found = &batch->records[i];
+        if (batch->base_offset + found->delta == offset) {
+            *record = (struct broker_history){
+                .timestamp_ms = found->timestamp_ms,
+                .value = found->value,
+                .expired = offset < partition->log_start,
+                .workload = found->workload,
+                .line = found->line,
+                .produced_us = batch->readable_us,
+            };
+            return true;
+        }
+    }
+    return false;
+}
