@@ -1,0 +1,246 @@
+/* Every message survives its bytes; no bytes at all make the decoder read outside them or accept
+ * what was cut or lengthened. */
+#include "engine/driver/messages.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/base/hash.h"
+#include "engine/base/heap.h"
+
+static const struct option_override overrides[] = {
+    {"maxOffsetsPerTrigger", "7"}, {"failOnDataLoss", ""}, {NULL, NULL}};
+
+static const struct attempt_id an_id = {
+    .session = UINT64_C(0xfedcba9876543210), .batch = 3, .task = 1, .attempt = 200};
+
+static struct message sample(enum message_kind kind)
+{
+    struct message message = {.kind = kind};
+    message.id = an_id;
+    message.name = "executor 1";
+    message.registered = (struct message_registered){.session = 17,
+                                                     .executor = 2,
+                                                     .pipeline_file = "pipelines/p.json",
+                                                     .pipeline = bytes_of_text("{\"name\":\"x\"}"),
+                                                     .overrides = overrides};
+    message.task = (struct message_run_task){.partition = 5, .from = 10, .until = INT64_MAX};
+    message.granted = true;
+    message.file = (struct delta_file){.path = "part-00001-x.snappy.parquet",
+                                       .size = 4711,
+                                       .rows = 12,
+                                       .modified_ms = 978307200123,
+                                       .stats = "{\"numRecords\":12}",
+                                       .content_hash = UINT64_MAX,
+                                       .rows_hash = 42};
+    message.failure = (struct message_failure){"DATA_LOSS", "offsets \"3\" are gone"};
+    return message;
+}
+
+static struct message
+round_trip(const struct message *message, struct buf *out, struct arena *arena)
+{
+    struct message back;
+    buf_clear(out);
+    message_encode(message, out);
+    cr_assert(eq(int, message_decode(arena, buf_bytes(out), &back), OK));
+    cr_assert(eq(int, back.kind, message->kind));
+    return back;
+}
+
+static void assert_same_id(const struct attempt_id *id)
+{
+    cr_assert(eq(u64, id->session, an_id.session));
+    cr_assert(eq(i64, id->batch, an_id.batch));
+    cr_assert(eq(i64, id->task, an_id.task));
+    cr_assert(eq(i64, id->attempt, an_id.attempt));
+}
+
+Test(messages, register_and_registered_survive)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct message message = sample(MESSAGE_REGISTER);
+    struct message back = round_trip(&message, &out, &arena);
+    cr_assert_str_eq(back.name, "executor 1");
+
+    message = sample(MESSAGE_REGISTERED);
+    back = round_trip(&message, &out, &arena);
+    cr_assert(eq(u64, back.registered.session, 17));
+    cr_assert(eq(i64, back.registered.executor, 2));
+    cr_assert_str_eq(back.registered.pipeline_file, "pipelines/p.json");
+    cr_assert(bytes_equal_text(back.registered.pipeline, "{\"name\":\"x\"}"));
+    cr_assert_str_eq(back.registered.overrides[0].name, "maxOffsetsPerTrigger");
+    cr_assert_str_eq(back.registered.overrides[0].value, "7");
+    cr_assert_str_eq(back.registered.overrides[1].value, "");
+    cr_assert_null(back.registered.overrides[2].name);
+
+    message.registered.overrides = NULL;
+    back = round_trip(&message, &out, &arena);
+    cr_assert_null(back.registered.overrides[0].name);
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+Test(messages, task_messages_survive)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct message message = sample(MESSAGE_RUN_TASK);
+    struct message back = round_trip(&message, &out, &arena);
+    assert_same_id(&back.id);
+    cr_assert(eq(int, back.task.partition, 5));
+    cr_assert(eq(i64, back.task.from, 10));
+    cr_assert(eq(i64, back.task.until, INT64_MAX));
+
+    message = sample(MESSAGE_TASK_DONE);
+    back = round_trip(&message, &out, &arena);
+    assert_same_id(&back.id);
+    cr_assert_str_eq(back.file.path, message.file.path);
+    cr_assert_str_eq(back.file.stats, message.file.stats);
+    cr_assert(eq(u64, back.file.size, 4711));
+    cr_assert(eq(i64, back.file.rows, 12));
+    cr_assert(eq(i64, back.file.modified_ms, 978307200123));
+    cr_assert(eq(u64, back.file.content_hash, UINT64_MAX));
+    cr_assert(eq(u64, back.file.rows_hash, 42));
+
+    message.file = (struct delta_file){0};
+    back = round_trip(&message, &out, &arena);
+    cr_assert_null(back.file.path);
+    cr_assert_null(back.file.stats);
+
+    message = sample(MESSAGE_TASK_FAILED);
+    back = round_trip(&message, &out, &arena);
+    assert_same_id(&back.id);
+    cr_assert_str_eq(back.failure.error_class, "DATA_LOSS");
+    cr_assert_str_eq(back.failure.text, "offsets \"3\" are gone");
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+Test(messages, commit_answers_survive_both_ways)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct message message = sample(MESSAGE_ASK_COMMIT);
+    struct message back = round_trip(&message, &out, &arena);
+    assert_same_id(&back.id);
+    message = sample(MESSAGE_COMMIT_ANSWER);
+    back = round_trip(&message, &out, &arena);
+    cr_assert(back.granted);
+    message.granted = false;
+    back = round_trip(&message, &out, &arena);
+    assert_same_id(&back.id);
+    cr_assert_not(back.granted);
+    message = sample(MESSAGE_HEARTBEAT);
+    (void)round_trip(&message, &out, &arena);
+    message = sample(MESSAGE_GOODBYE);
+    (void)round_trip(&message, &out, &arena);
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+Test(messages, size_does_not_depend_on_what_a_compressor_decides)
+{
+    struct buf small = {0};
+    struct buf large = {0};
+    struct message message = sample(MESSAGE_TASK_DONE);
+    message.file.size = 1;
+    message.file.content_hash = 0;
+    message_encode(&message, &small);
+    message.file.size = UINT64_MAX;
+    message.file.content_hash = UINT64_MAX;
+    message_encode(&message, &large);
+    cr_assert(eq(sz, small.size, large.size));
+    buf_free(&small);
+    buf_free(&large);
+}
+
+Test(messages, cut_or_lengthened_is_refused)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    for (int kind = MESSAGE_REGISTER; kind <= MESSAGE_GOODBYE; kind++) {
+        struct message message = sample((enum message_kind)kind);
+        struct message back;
+        buf_clear(&out);
+        message_encode(&message, &out);
+        for (size_t size = 0; size < out.size; size++) {
+            struct bytes cut = bytes_of(out.data, size);
+            cr_assert(eq(int, message_decode(&arena, cut, &back), ERR_CORRUPT));
+        }
+        buf_byte(&out, 0);
+        cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+        arena_reset(&arena);
+    }
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+Test(messages, values_that_nobody_sends_are_refused)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct message back;
+    struct message message = sample(MESSAGE_RUN_TASK);
+    message.task.until = message.task.from - 1;
+    message_encode(&message, &out);
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+
+    buf_clear(&out);
+    message = sample(MESSAGE_ASK_COMMIT);
+    message.id.attempt = -1;
+    message_encode(&message, &out);
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+
+    buf_clear(&out);
+    message = sample(MESSAGE_REGISTER);
+    message_encode(&message, &out);
+    out.data[out.size - 1] = 0; /* a zero byte inside the name */
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+
+    buf_clear(&out);
+    message = sample(MESSAGE_HEARTBEAT);
+    message_encode(&message, &out);
+    out.data[2] = MESSAGE_GOODBYE + 1;
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+/* Random bytes and damaged messages, each in a block of exactly its size, so that a read past the
+ * end is seen. What decodes must encode to a message that decodes again. */
+Test(messages, fuzz)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    uint64_t random = 1;
+    int accepted = 0;
+    for (int round = 0; round < 60000; round++) {
+        random = hash_mix64(random);
+        struct message message = sample((enum message_kind)(1 + random % 9));
+        buf_clear(&out);
+        message_encode(&message, &out);
+        for (uint64_t flips = (random >> 8) % 4 + 1; flips > 0; flips--) {
+            random = hash_mix64(random);
+            out.data[random % out.size] = (uint8_t)(random >> 32);
+        }
+        size_t size = (random >> 40) % 3 == 0 ? random % (out.size + 1) : out.size;
+        uint8_t *exact = heap_alloc(size + 1);
+        memcpy(exact + 1, out.data, size);
+        struct message back;
+        if (message_decode(&arena, bytes_of(exact + 1, size), &back) == OK) {
+            accepted++;
+            struct buf again = {0};
+            struct message twice;
+            message_encode(&back, &again);
+            cr_assert(eq(int, message_decode(&arena, buf_bytes(&again), &twice), OK));
+            buf_free(&again);
+        }
+        heap_free(exact);
+        arena_reset(&arena);
+    }
+    cr_assert(accepted > 100 && accepted < 60000);
+    buf_free(&out);
+    arena_free(&arena);
+}
