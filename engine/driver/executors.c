@@ -1,0 +1,107 @@
+#include "engine/driver/executors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+#include "engine/base/heap.h"
+
+void executors_free(struct executors *executors)
+{
+    heap_free(executors->entries);
+    *executors = (struct executors){0};
+}
+
+struct executor_entry *executors_find(struct executors *executors, connection_id connection)
+{
+    for (size_t i = 0; i < executors->count; i++) {
+        if (executors->entries[i].connection == connection) {
+            return &executors->entries[i];
+        }
+    }
+    return NULL;
+}
+
+struct executor_entry *executors_by_id(struct executors *executors, int64_t id)
+{
+    for (size_t i = 0; i < executors->count; i++) {
+        if (executors->entries[i].id == id) {
+            return &executors->entries[i];
+        }
+    }
+    return NULL;
+}
+
+struct executor_entry *executors_register(struct executors *executors,
+                                          connection_id connection,
+                                          const char *name,
+                                          int64_t slots,
+                                          bool *known)
+{
+    require(connection != 0);
+    require(slots > 0);
+    struct executor_entry *entry = executors_find(executors, connection);
+    *known = entry != NULL;
+    if (entry != NULL) {
+        return entry;
+    }
+    if (executors->count == EXECUTORS_MAX) {
+        return NULL;
+    }
+    if (executors->count == executors->capacity) {
+        executors->capacity = executors->capacity == 0 ? 8 : 2 * executors->capacity;
+        executors->entries =
+            heap_realloc(executors->entries, executors->capacity * sizeof *executors->entries);
+    }
+    entry = &executors->entries[executors->count++];
+    *entry = (struct executor_entry){
+        .id = ++executors->last_id, .connection = connection, .slots = slots};
+    (void)snprintf(entry->name, sizeof entry->name, "%s", name);
+    return entry;
+}
+
+void executors_remove(struct executors *executors, connection_id connection)
+{
+    struct executor_entry *entry = executors_find(executors, connection);
+    if (entry == NULL) {
+        return;
+    }
+    size_t index = (size_t)(entry - executors->entries);
+    executors->count--;
+    memmove(entry, entry + 1, (executors->count - index) * sizeof *entry);
+}
+
+struct executor_entry *executors_free_slot(struct executors *executors)
+{
+    struct executor_entry *best = NULL;
+    for (size_t i = 0; i < executors->count; i++) {
+        struct executor_entry *entry = &executors->entries[i];
+        int64_t left = entry->slots - entry->running;
+        if (left > 0 && (best == NULL || left > best->slots - best->running)) {
+            best = entry;
+        }
+    }
+    return best;
+}
+
+struct executor_entry *
+executors_silent(struct executors *executors, int64_t now_us, int64_t timeout_us)
+{
+    for (size_t i = 0; i < executors->count; i++) {
+        if (executors->entries[i].heard_us + timeout_us <= now_us) {
+            return &executors->entries[i];
+        }
+    }
+    return NULL;
+}
+
+int64_t executors_deadline(const struct executors *executors, int64_t timeout_us)
+{
+    int64_t deadline = INT64_MAX;
+    for (size_t i = 0; i < executors->count; i++) {
+        if (executors->entries[i].heard_us + timeout_us < deadline) {
+            deadline = executors->entries[i].heard_us + timeout_us;
+        }
+    }
+    return deadline;
+}

@@ -1,0 +1,65 @@
+/* The executors that are registered with this driver: one entry a living connection. An executor
+ * that registers again is a new one with a new id; what ran on its old connection is lost.
+ *
+ * An executor is lost when its connection breaks, or when it was silent for spark.network.timeout,
+ * and silence may only be judged right after a look at the network that found nothing unread: a
+ * driver that stood still itself (pause, a slow disk call) has unread heartbeats waiting and must
+ * not declare anybody dead for its own absence. Pure: time comes in as an argument. */
+#ifndef ENGINE_DRIVER_EXECUTORS_H
+#define ENGINE_DRIVER_EXECUTORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ports/network.h"
+
+enum { EXECUTOR_NAME_SIZE = 64, EXECUTORS_MAX = 1024 };
+
+struct executor_entry {
+    int64_t id; /* in this session, from 1 on, never used again */
+    connection_id connection;
+    int64_t slots;
+    int64_t running; /* attempts given to it and not ended */
+    int64_t heard_us;
+    char name[EXECUTOR_NAME_SIZE];
+};
+
+/* Zeroed: nobody. Entries are in the order of registration, hence of ids. */
+struct executors {
+    struct executor_entry *entries; /* heap */
+    size_t count;
+    size_t capacity;
+    int64_t last_id;
+};
+
+void executors_free(struct executors *executors);
+
+/* Add the executor behind `connection`. `*known` is set when the connection is registered already:
+ * then nothing changes. NULL: too many executors. An entry's address is valid until the next
+ * registration or removal. */
+struct executor_entry *executors_register(struct executors *executors,
+                                          connection_id connection,
+                                          const char *name,
+                                          int64_t slots,
+                                          bool *known);
+
+/* The executor behind a connection, or NULL. */
+struct executor_entry *executors_find(struct executors *executors, connection_id connection);
+
+struct executor_entry *executors_by_id(struct executors *executors, int64_t id);
+
+void executors_remove(struct executors *executors, connection_id connection);
+
+/* The executor with the most free slots, the eldest of equals; NULL: none is free. */
+struct executor_entry *executors_free_slot(struct executors *executors);
+
+/* Somebody not heard of since `timeout_us` before `now_us`, or NULL. Only after ERR_TIMEOUT of
+ * network_next. */
+struct executor_entry *
+executors_silent(struct executors *executors, int64_t now_us, int64_t timeout_us);
+
+/* When the first of them would be silent for too long; INT64_MAX without executors. */
+int64_t executors_deadline(const struct executors *executors, int64_t timeout_us);
+
+#endif

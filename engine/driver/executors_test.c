@@ -1,0 +1,85 @@
+#include "engine/driver/executors.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+
+static struct executors executors;
+
+static void teardown(void)
+{
+    executors_free(&executors);
+}
+
+TestSuite(executors, .fini = teardown);
+
+static struct executor_entry *add(connection_id connection, int64_t slots)
+{
+    bool known = true;
+    struct executor_entry *entry =
+        executors_register(&executors, connection, "executor", slots, &known);
+    cr_assert_not(known);
+    return entry;
+}
+
+Test(executors, ids_are_never_used_again)
+{
+    cr_assert(eq(i64, add(11, 1)->id, 1));
+    cr_assert(eq(i64, add(12, 1)->id, 2));
+    executors_remove(&executors, 12);
+    executors_remove(&executors, 12);
+    cr_assert_null(executors_find(&executors, 12));
+    cr_assert(eq(i64, add(13, 1)->id, 3));
+    cr_assert(eq(u32, executors_by_id(&executors, 3)->connection, 13));
+    cr_assert_null(executors_by_id(&executors, 2));
+}
+
+Test(executors, registering_twice_on_a_connection_is_once)
+{
+    (void)add(11, 1);
+    bool known = false;
+    struct executor_entry *again = executors_register(&executors, 11, "other", 1, &known);
+    cr_assert(known);
+    cr_assert(eq(i64, again->id, 1));
+    cr_assert(eq(sz, executors.count, 1));
+}
+
+Test(executors, tasks_spread_over_free_slots)
+{
+    cr_assert_null(executors_free_slot(&executors));
+    (void)add(11, 2);
+    (void)add(12, 3);
+    (void)add(13, 3);
+    int64_t expected[] = {2, 3, 1, 2, 3, 1, 2, 3};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct executor_entry *entry = executors_free_slot(&executors);
+        cr_assert(eq(i64, entry->id, expected[i]));
+        entry->running++;
+    }
+    cr_assert_null(executors_free_slot(&executors));
+}
+
+Test(executors, silence_is_judged_by_the_last_word)
+{
+    cr_assert(eq(i64, executors_deadline(&executors, 100), INT64_MAX));
+    add(11, 1)->heard_us = 1000;
+    add(12, 1)->heard_us = 1050;
+    cr_assert(eq(i64, executors_deadline(&executors, 100), 1100));
+    cr_assert_null(executors_silent(&executors, 1099, 100));
+    cr_assert(eq(i64, executors_silent(&executors, 1100, 100)->id, 1));
+    executors_find(&executors, 11)->heard_us = 1090;
+    cr_assert_null(executors_silent(&executors, 1100, 100));
+    cr_assert(eq(i64, executors_silent(&executors, 1150, 100)->id, 2));
+}
+
+Test(executors, many_and_too_many)
+{
+    for (connection_id connection = 1; connection <= EXECUTORS_MAX; connection++) {
+        (void)add(connection, 1);
+    }
+    bool known = true;
+    cr_assert_null(executors_register(&executors, 5000, "one more", 1, &known));
+    executors_remove(&executors, 1);
+    cr_assert(eq(u32, executors.entries[0].connection, 2));
+    cr_assert_not_null(executors_register(&executors, 5000, "one more", 1, &known));
+}
