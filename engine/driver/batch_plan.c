@@ -1,0 +1,206 @@
+#include "engine/driver/batch_plan.h"
+
+#include "engine/base/check.h"
+#include "engine/base/failpoint.h"
+#include "engine/base/units.h"
+#include "engine/driver/offset_conf.h"
+
+/* ---- pure ----------------------------------------------------------------------------------- */
+
+void offsets_copy(struct arena *arena, const struct offsets *from, struct offsets *to)
+{
+    to->topic = arena_strdup(arena, from->topic);
+    to->count = from->count;
+    to->entries = arena_copy(arena, from->entries, from->count * sizeof *from->entries);
+}
+
+bool offsets_differ(const struct offsets *a, const struct offsets *b)
+{
+    if (a->count != b->count) {
+        return true;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->entries[i].partition != b->entries[i].partition ||
+            a->entries[i].offset != b->entries[i].offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int64_t lowest(const struct kafka_range *ranges, size_t count, int32_t partition)
+{
+    int64_t from = -1;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].partition == partition && (from < 0 || ranges[i].from < from)) {
+            from = ranges[i].from;
+        }
+    }
+    return from;
+}
+
+void offsets_with_new(struct arena *arena,
+                      const struct offsets *known,
+                      const struct offsets *latest,
+                      const struct kafka_range *ranges,
+                      size_t count,
+                      struct offsets *begin)
+{
+    *begin = (struct offsets){.topic = known->topic};
+    begin->entries = arena_alloc(arena, latest->count * sizeof *begin->entries);
+    for (size_t i = 0; i < latest->count; i++) {
+        struct partition_offset entry = latest->entries[i];
+        int64_t from = offsets_get(known, entry.partition);
+        if (from < 0) {
+            from = lowest(ranges, count, entry.partition);
+        }
+        if (from >= 0) {
+            entry.offset = from;
+        }
+        begin->entries[begin->count++] = entry;
+    }
+}
+
+/* Offsets to read: partitions that went back or are new without data count as none. */
+static int64_t offsets_between(const struct offsets *begin, const struct offsets *end)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < end->count; i++) {
+        int64_t from = offsets_get(begin, end->entries[i].partition);
+        int64_t size = end->entries[i].offset - (from < 0 ? 0 : from);
+        sum += size > 0 ? size : 0;
+    }
+    return sum;
+}
+
+/* ---- asking Kafka --------------------------------------------------------------------------- */
+
+enum status batch_plan_failed(const struct query *query, enum status status, struct diag *diag)
+{
+    if (status == ERR_FAILED && diag->set) {
+        return ERR_FAILED;
+    }
+    return diag_fail(diag,
+                     "STREAM_FAILED",
+                     "Kafka did not answer about topic \"%s\" in time (fetchOffset.numRetries, "
+                     "kafka.request.timeout.ms): %s. Start the query again when Kafka is back: it "
+                     "resumes where it is",
+                     query->plan->topic,
+                     status_text(status));
+}
+
+/* How far this run or this moment lets a batch read: the newest offsets, or under availableNow
+ * those of the run's first look, kept for the whole run (Spark prepareForTriggerAvailableNow). */
+static enum status readable_end(struct query *query,
+                                const struct offsets *known,
+                                struct offsets *end,
+                                struct diag *diag)
+{
+    if (query->bounded) {
+        *end = query->bound;
+        return OK;
+    }
+    enum status status =
+        kafka_latest_offsets(query->ports, query->plan, known, &query->batch_arena, end, diag);
+    if (status != OK) {
+        return batch_plan_failed(query, status, diag);
+    }
+    if (query->plan->options.trigger == TRIGGER_AVAILABLE_NOW) {
+        offsets_copy(&query->arena, end, &query->bound);
+        query->bounded = true;
+    }
+    return OK;
+}
+
+/* Is a partition in `latest` that `known` has not? */
+static bool has_new(const struct offsets *known, const struct offsets *latest)
+{
+    for (size_t i = 0; i < latest->count; i++) {
+        if (offsets_get(known, latest->entries[i].partition) < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* maxOffsetsPerTrigger. A new partition's backlog begins at its earliest offset, which the source
+ * finds out while it plans ranges. */
+static enum status limit_end(struct query *query,
+                             const struct offsets *begin,
+                             const struct offsets *latest,
+                             struct offsets *end,
+                             struct diag *diag)
+{
+    struct arena *arena = &query->batch_arena;
+    int64_t limit = query->plan->options.max_offsets_per_trigger;
+    if (limit == 0) {
+        *end = *latest;
+        return OK;
+    }
+    struct kafka_range *ranges = NULL;
+    size_t count = 0;
+    if (has_new(begin, latest)) {
+        enum status status = kafka_plan_ranges(
+            query->ports, query->plan, begin, latest, arena, &ranges, &count, diag);
+        if (status != OK) {
+            return batch_plan_failed(query, status, diag);
+        }
+    }
+    struct offsets from = {0};
+    offsets_with_new(arena, begin, latest, ranges, count, &from);
+    kafka_rate_limit(&from, latest, limit, arena, end);
+    return OK;
+}
+
+static enum status
+plan_new(struct query *query, struct batch *batch, bool *planned, struct diag *diag)
+{
+    if (query->position.topic == NULL) {
+        require(batch->id == 0);
+        enum status status = kafka_initial_offsets(query->ports,
+                                                   query->store,
+                                                   query->plan,
+                                                   &query->position_arena,
+                                                   &query->position,
+                                                   diag);
+        if (status != OK) {
+            return batch_plan_failed(query, status, diag);
+        }
+    }
+    struct offsets latest = {0};
+    batch->begin = query->position;
+    TRY(readable_end(query, &batch->begin, &latest, diag));
+    TRY(limit_end(query, &batch->begin, &latest, &batch->end, diag));
+    *planned = offsets_differ(&batch->begin, &batch->end);
+    batch->timestamp_ms = clock_now_us(&query->ports->clock) / US_PER_MS;
+    return OK;
+}
+
+enum status batch_plan(struct query *query, struct batch *batch, bool *planned, struct diag *diag)
+{
+    batch->rerun = query->rerun;
+    if (batch->rerun) {
+        batch->begin = query->position;
+        batch->end = query->planned;
+        batch->timestamp_ms = query->timestamp_ms;
+        *planned = true;
+    } else {
+        failpoint(FP_PLAN_BEFORE, batch->id);
+        TRY(plan_new(query, batch, planned, diag));
+    }
+    if (!*planned) {
+        return OK;
+    }
+    if (query->conf == NULL) {
+        query->conf = offset_conf_new(&query->arena, &query->plan->options);
+    }
+    trace_event(&query->ports->trace,
+                &(struct trace_entry){.kind = EVENT_BATCH_PLANNED,
+                                      .batch = batch->id,
+                                      .a = offsets_between(&batch->begin, &batch->end),
+                                      .b = batch->rerun});
+    if (!batch->rerun) {
+        failpoint(FP_PLAN_AFTER, batch->id);
+    }
+    return OK;
+}

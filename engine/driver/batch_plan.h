@@ -1,0 +1,45 @@
+/* Step A of a batch: which offsets it will read. The only step that asks the outside world what
+ * the batch is; everything after it follows from what step B wrote down. */
+#ifndef ENGINE_DRIVER_BATCH_PLAN_H
+#define ENGINE_DRIVER_BATCH_PLAN_H
+
+#include "engine/driver/query.h"
+
+struct batch {
+    int64_t id;
+    bool rerun;           /* its offsets file exists: nothing was asked */
+    struct offsets begin; /* end of the batch before, or the query's initial offsets */
+    struct offsets end;
+    int64_t timestamp_ms; /* the batch's "now": of its first planning, also when it runs again */
+};
+
+/* Plan query->next_batch, in query->batch_arena.
+ * * planned  false: nothing new to read (availableNow: nothing more up to the run's bound)
+ * May suspend. Errors: ERR_FAILED with `diag`. */
+MUST_CHECK enum status
+batch_plan(struct query *query, struct batch *batch, bool *planned, struct diag *diag);
+
+/* The source could not plan: what ends the query. ERR_TIMEOUT (Kafka is away, after the source's
+ * retries) becomes STREAM_FAILED, as Spark fails the query and leaves the restart to others.
+ * Always ERR_FAILED. */
+enum status batch_plan_failed(const struct query *query, enum status status, struct diag *diag);
+
+/* ---- pure ----------------------------------------------------------------------------------- */
+
+/* A deep copy. */
+void offsets_copy(struct arena *arena, const struct offsets *from, struct offsets *to);
+
+/* Is there anything between the two? As Spark, which compares offsets as wholes: also a new
+ * partition, or an offset that went back, is something new. */
+bool offsets_differ(const struct offsets *a, const struct offsets *b);
+
+/* `known`, with the partitions that only `latest` has: each begins at the lowest offset that
+ * `ranges` has of it, or at its latest one when no range does (it is empty). */
+void offsets_with_new(struct arena *arena,
+                      const struct offsets *known,
+                      const struct offsets *latest,
+                      const struct kafka_range *ranges,
+                      size_t count,
+                      struct offsets *begin);
+
+#endif

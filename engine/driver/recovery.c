@@ -1,0 +1,311 @@
+#include "engine/driver/recovery.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/base/check.h"
+#include "engine/base/failpoint.h"
+#include "engine/checkpoint/metadata_log.h"
+
+/* ---- the decision --------------------------------------------------------------------------- */
+
+static int64_t latest(const struct log_ids *log)
+{
+    return log->count == 0 ? -1 : log->ids[log->count - 1];
+}
+
+static enum status refuse(struct diag *diag, const char *path, const char *what)
+{
+    if (!diag->set) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s", path);
+    }
+    return diag_fail(diag, "CHECKPOINT_INCONSISTENT", "%s", what);
+}
+
+/* Every id between the lowest (purge took what is below) and the highest must be there. */
+static enum status
+check_dense(const char *checkpoint, const char *name, const struct log_ids *log, struct diag *diag)
+{
+    for (size_t i = 1; i < log->count; i++) {
+        int64_t missing = log->ids[i - 1] + 1;
+        require(log->ids[i] >= missing);
+        if (log->ids[i] > missing) {
+            char path[256];
+            char text[512];
+            (void)snprintf(path, sizeof path, "%s/%s/%" PRId64, checkpoint, name, missing);
+            (void)snprintf(text,
+                           sizeof text,
+                           "batch %" PRId64 " doesn't exist in %s: the log has %" PRId64
+                           " and %" PRId64 ", so what lies between cannot be known to be in the "
+                           "table. Restore %s/%" PRId64 " from a copy, or start with a new "
+                           "checkpointLocation",
+                           missing,
+                           name,
+                           log->ids[i - 1],
+                           log->ids[i],
+                           name,
+                           missing);
+            return refuse(diag, path, text);
+        }
+    }
+    return OK;
+}
+
+static enum status
+refuse_commits_ahead(const char *checkpoint, int64_t offset, int64_t commit, struct diag *diag)
+{
+    char path[256];
+    char text[512];
+    (void)snprintf(path, sizeof path, "%s/commits/%" PRId64, checkpoint, commit);
+    (void)snprintf(text,
+                   sizeof text,
+                   "commits are ahead of offsets: commits/%" PRId64 " exists, offsets end at "
+                   "%" PRId64 " (-1: there are none). A commit is written after its offsets, so "
+                   "offsets were lost. Restore offsets/%" PRId64 " from a copy, or start with a "
+                   "new checkpointLocation",
+                   commit,
+                   offset,
+                   commit);
+    return refuse(diag, path, text);
+}
+
+static enum status
+refuse_commits_behind(const char *checkpoint, int64_t offset, int64_t commit, struct diag *diag)
+{
+    char path[256];
+    char text[512];
+    (void)snprintf(path, sizeof path, "%s/commits/%" PRId64, checkpoint, commit + 1);
+    (void)snprintf(text,
+                   sizeof text,
+                   "commits end at %" PRId64 " (-1: there are none), offsets at %" PRId64 ": a "
+                   "batch is planned only after the one before is committed, so commits %" PRId64
+                   " to %" PRId64 " were lost and their output cannot be known to be in the "
+                   "table. Restore them from a copy, or start with a new checkpointLocation",
+                   commit,
+                   offset,
+                   commit + 1,
+                   offset - 1);
+    return refuse(diag, path, text);
+}
+
+static enum status refuse_no_predecessor(const char *checkpoint, int64_t offset, struct diag *diag)
+{
+    char path[256];
+    char text[512];
+    (void)snprintf(path, sizeof path, "%s/offsets/%" PRId64, checkpoint, offset - 1);
+    (void)snprintf(text,
+                   sizeof text,
+                   "batch %" PRId64 " doesn't exist: offsets/%" PRId64 " is there and says where "
+                   "batch %" PRId64 " ends, but not where it begins. Restore offsets/%" PRId64
+                   " from a copy, or start with a new checkpointLocation",
+                   offset - 1,
+                   offset,
+                   offset,
+                   offset - 1);
+    return refuse(diag, path, text);
+}
+
+enum status recovery_decide(const char *checkpoint,
+                            const struct log_ids *offsets,
+                            const struct log_ids *commits,
+                            struct recovery_decision *decision,
+                            struct diag *diag)
+{
+    int64_t offset = latest(offsets);
+    int64_t commit = latest(commits);
+    if (commit > offset) {
+        return refuse_commits_ahead(checkpoint, offset, commit, diag);
+    }
+    TRY(check_dense(checkpoint, "offsets", offsets, diag));
+    TRY(check_dense(checkpoint, "commits", commits, diag));
+    if (offset > 0 && offsets->count < 2) {
+        return refuse_no_predecessor(checkpoint, offset, diag);
+    }
+    if (commit < offset - 1) {
+        return refuse_commits_behind(checkpoint, offset, commit, diag);
+    }
+    *decision = (struct recovery_decision){.kind = RECOVERY_NEW};
+    if (offset >= 0) {
+        bool done = commit == offset;
+        decision->kind = done ? RECOVERY_NEXT : RECOVERY_RERUN;
+        decision->batch = done ? offset + 1 : offset;
+    }
+    return OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static enum status
+fail_read(const char *path, enum status status, const char *verb, struct diag *diag)
+{
+    if (!diag->set) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s", path);
+    }
+    return diag_fail(diag,
+                     "CHECKPOINT_READ_FAILED",
+                     "cannot %s %s: %s. Make the checkpointLocation readable, then start the "
+                     "query again: nothing was changed",
+                     verb,
+                     path,
+                     status_text(status));
+}
+
+static enum status read_file(struct query *query,
+                             struct arena *arena,
+                             const char *path,
+                             struct bytes *content,
+                             struct diag *diag)
+{
+    enum status status = store_get(query->store, path, arena, content);
+    return status == OK ? OK : fail_read(path, status, "read", diag);
+}
+
+/* The entry of `batch` in the offset log, and the ends it names. */
+static enum status read_offsets(struct query *query,
+                                int64_t batch,
+                                struct offset_log_entry *entry,
+                                struct offsets *ends,
+                                struct diag *diag)
+{
+    struct arena *arena = &query->arena;
+    const char *path = arena_printf(arena, "%s/%" PRId64, query->offsets_log, batch);
+    struct bytes content = {0};
+    TRY(read_file(query, arena, path, &content, diag));
+    TRY(offset_log_decode(arena, path, content, entry, diag));
+    if (offsets_parse(arena, bytes_of_text(entry->sources), ends, diag) != OK) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s", path);
+        return ERR_FAILED;
+    }
+    if (strcmp(ends->topic, query->plan->topic) != 0) {
+        char text[512];
+        (void)snprintf(text,
+                       sizeof text,
+                       "the checkpoint is of topic \"%s\", the query subscribes to \"%s\". "
+                       "Subscribe to the former, or start with a new checkpointLocation",
+                       ends->topic,
+                       query->plan->topic);
+        return refuse(diag, path, text);
+    }
+    return OK;
+}
+
+static enum status
+list_log(struct query *query, const char *directory, struct log_ids *log, struct diag *diag)
+{
+    int64_t *ids = NULL;
+    enum status status =
+        metadata_log_list(query->store, directory, &query->arena, &ids, &log->count);
+    log->ids = ids;
+    return status == OK ? OK : fail_read(directory, status, "list", diag);
+}
+
+static enum status sync_log(struct query *query, const char *directory, struct diag *diag)
+{
+    enum status status = store_sync_directory(query->store, directory);
+    return status == OK ? OK : fail_read(directory, status, "make durable what is in", diag);
+}
+
+/* Batch 0 runs again from its recorded start: startingOffsets is not asked again, Kafka may answer
+ * otherwise by now. The source wrote sources/0/0 before offsets/0, so it must be there. */
+static enum status read_initial(struct query *query, struct diag *diag)
+{
+    struct arena *arena = &query->arena;
+    const char *path = store_path(arena, query->plan->options.checkpoint_location, "sources/0/0");
+    struct bytes content = {0};
+    enum status status = store_get(query->store, path, arena, &content);
+    if (status == ERR_NOT_FOUND) {
+        return refuse(diag,
+                      path,
+                      "offsets/0 exists, but sources/0/0, which says where batch 0 begins, does "
+                      "not. Restore it from a copy, or start with a new checkpointLocation");
+    }
+    if (status != OK) {
+        return fail_read(path, status, "read", diag);
+    }
+    status = kafka_initial_offsets(
+        query->ports, query->store, query->plan, arena, &query->position, diag);
+    return status == OK || diag->set ? status : fail_read(path, status, "read", diag);
+}
+
+/* The position from the newest entries of offsets. */
+static enum status restore_offsets(struct query *query,
+                                   const struct recovery_decision *decision,
+                                   int64_t newest,
+                                   struct diag *diag)
+{
+    struct offset_log_entry entry = {0};
+    struct offsets ends = {0};
+    TRY(read_offsets(query, newest, &entry, &ends, diag));
+    query->watermark_ms = entry.batch_watermark_ms;
+    query->timestamp_ms = entry.batch_timestamp_ms;
+    query->conf = strcmp(entry.conf, "{}") == 0 ? NULL : entry.conf;
+    if (decision->kind == RECOVERY_NEXT) {
+        query->position = ends;
+        return OK;
+    }
+    query->planned = ends;
+    if (newest == 0) {
+        return read_initial(query, diag);
+    }
+    return read_offsets(query, newest - 1, &entry, &query->position, diag);
+}
+
+/* The watermark never goes back: the later of what offsets/O and commits/O say. */
+static enum status restore_watermark(struct query *query, int64_t batch, struct diag *diag)
+{
+    const char *path = arena_printf(&query->arena, "%s/%" PRId64, query->commits_log, batch);
+    struct bytes content = {0};
+    int64_t next_ms = 0;
+    TRY(read_file(query, &query->arena, path, &content, diag));
+    TRY(commit_log_decode(&query->arena, path, content, &next_ms, diag));
+    if (next_ms > query->watermark_ms) {
+        query->watermark_ms = next_ms;
+    }
+    return OK;
+}
+
+static void trace(struct query *query, enum engine_event event, int64_t batch, int64_t a)
+{
+    const char *text = event == EVENT_QUERY_STARTED ? query->id : NULL;
+    trace_event(&query->ports->trace,
+                &(struct trace_entry){.kind = event, .batch = batch, .a = a, .text = text});
+}
+
+enum status recovery_run(struct query *query, struct diag *diag)
+{
+    const char *checkpoint = query->plan->options.checkpoint_location;
+    struct recovery_decision decision = {0};
+    struct log_ids offsets = {0};
+    struct log_ids commits = {0};
+    char fresh_id[UUID_TEXT_SIZE];
+    bool created = false;
+
+    failpoint(FP_RECOVERY_BEGIN, -1);
+    random_uuid(&query->ports->random, "query-id", 0, 0, fresh_id);
+    TRY(stream_metadata_get(
+        query->store, checkpoint, fresh_id, &query->arena, query->id, &created, diag));
+    failpoint(FP_RECOVERY_METADATA, -1);
+    trace(query, EVENT_QUERY_STARTED, -1, 0);
+
+    TRY(list_log(query, query->offsets_log, &offsets, diag));
+    failpoint(FP_RECOVERY_OFFSETS, latest(&offsets));
+    TRY(list_log(query, query->commits_log, &commits, diag));
+    failpoint(FP_RECOVERY_COMMITS, latest(&commits));
+
+    TRY(recovery_decide(checkpoint, &offsets, &commits, &decision, diag));
+    if (decision.kind != RECOVERY_NEW) {
+        TRY(restore_offsets(query, &decision, latest(&offsets), diag));
+    }
+    if (decision.kind == RECOVERY_NEXT) {
+        TRY(restore_watermark(query, latest(&commits), diag));
+    }
+    /* What was read may be visible and not yet durable. From here on batches depend on it. */
+    TRY(sync_log(query, query->offsets_log, diag));
+    TRY(sync_log(query, query->commits_log, diag));
+
+    query->next_batch = decision.batch;
+    query->rerun = decision.kind == RECOVERY_RERUN;
+    failpoint(FP_RECOVERY_END, decision.batch);
+    trace(query, EVENT_QUERY_RESUMED, decision.batch, (int64_t)decision.kind);
+    return OK;
+}

@@ -1,0 +1,33 @@
+/* Runs the tasks of a batch on the registered executors: gives pending tasks to free slots, hears
+ * results, answers who may commit. Decisions stand in task_set.h and commit_coordinator.h; here is
+ * only the talking. */
+#ifndef ENGINE_DRIVER_TASK_SCHEDULER_H
+#define ENGINE_DRIVER_TASK_SCHEDULER_H
+
+#include "engine/driver/query.h"
+
+/* Run one task a range until each has a result, in query->batch_arena. Waits as long as there are
+ * no executors.
+ * * done  false: the query was asked to stop while no executor was there to finish the batch; its
+ *         offsets stand, the next start runs it again
+ * * set   the finished tasks with their files, in range order
+ * May suspend. Errors: ERR_FAILED with `diag`, class STREAM_FAILED: a task failed
+ * spark.task.maxFailures times; names the task and its last error. */
+MUST_CHECK enum status task_scheduler_run(struct query *query,
+                                          const struct kafka_range *ranges,
+                                          size_t count,
+                                          struct task_set **set,
+                                          bool *done,
+                                          struct diag *diag);
+
+/* ---- called by the event loop --------------------------------------------------------------- */
+
+/* A message about an attempt (ASK_COMMIT, TASK_DONE, TASK_FAILED) from a registered executor. */
+void task_scheduler_message(struct query *query,
+                            struct executor_entry *executor,
+                            const struct message *message);
+
+/* The attempts that ran on this executor are given up; nothing is counted. */
+void task_scheduler_executor_lost(struct query *query, int64_t executor);
+
+#endif
