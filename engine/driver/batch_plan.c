@@ -28,41 +28,7 @@ bool offsets_differ(const struct offsets *a, const struct offsets *b)
     return false;
 }
 
-static int64_t lowest(const struct kafka_range *ranges, size_t count, int32_t partition)
-{
-    int64_t from = -1;
-    for (size_t i = 0; i < count; i++) {
-        if (ranges[i].partition == partition && (from < 0 || ranges[i].from < from)) {
-            from = ranges[i].from;
-        }
-    }
-    return from;
-}
-
-void offsets_with_new(struct arena *arena,
-                      const struct offsets *known,
-                      const struct offsets *latest,
-                      const struct kafka_range *ranges,
-                      size_t count,
-                      struct offsets *begin)
-{
-    *begin = (struct offsets){.topic = known->topic};
-    begin->entries = arena_alloc(arena, latest->count * sizeof *begin->entries);
-    for (size_t i = 0; i < latest->count; i++) {
-        struct partition_offset entry = latest->entries[i];
-        int64_t from = offsets_get(known, entry.partition);
-        if (from < 0) {
-            from = lowest(ranges, count, entry.partition);
-        }
-        if (from >= 0) {
-            entry.offset = from;
-        }
-        begin->entries[begin->count++] = entry;
-    }
-}
-
-/* Offsets to read: partitions that went back or are new without data count as none. */
-static int64_t offsets_between(const struct offsets *begin, const struct offsets *end)
+int64_t offsets_between(const struct offsets *begin, const struct offsets *end)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < end->count; i++) {
@@ -112,43 +78,26 @@ static enum status readable_end(struct query *query,
     return OK;
 }
 
-/* Is a partition in `latest` that `known` has not? */
-static bool has_new(const struct offsets *known, const struct offsets *latest)
-{
-    for (size_t i = 0; i < latest->count; i++) {
-        if (offsets_get(known, latest->entries[i].partition) < 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* maxOffsetsPerTrigger. A new partition's backlog begins at its earliest offset, which the source
- * finds out while it plans ranges. */
+/* maxOffsetsPerTrigger. A new partition's backlog begins at its earliest offset. */
 static enum status limit_end(struct query *query,
-                             const struct offsets *begin,
+                             const struct offsets *start,
                              const struct offsets *latest,
                              struct offsets *end,
                              struct diag *diag)
 {
     struct arena *arena = &query->batch_arena;
+    struct offsets begin = {0};
     int64_t limit = query->plan->options.max_offsets_per_trigger;
     if (limit == 0) {
         *end = *latest;
         return OK;
     }
-    struct kafka_range *ranges = NULL;
-    size_t count = 0;
-    if (has_new(begin, latest)) {
-        enum status status = kafka_plan_ranges(
-            query->ports, query->plan, begin, latest, arena, &ranges, &count, diag);
-        if (status != OK) {
-            return batch_plan_failed(query, status, diag);
-        }
+    enum status status =
+        kafka_begin_offsets(query->ports, query->plan, start, latest, arena, &begin, diag);
+    if (status != OK) {
+        return batch_plan_failed(query, status, diag);
     }
-    struct offsets from = {0};
-    offsets_with_new(arena, begin, latest, ranges, count, &from);
-    kafka_rate_limit(&from, latest, limit, arena, end);
+    kafka_rate_limit(&begin, latest, limit, arena, end);
     return OK;
 }
 

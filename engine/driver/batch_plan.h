@@ -33,13 +33,8 @@ void offsets_copy(struct arena *arena, const struct offsets *from, struct offset
  * partition, or an offset that went back, is something new. */
 bool offsets_differ(const struct offsets *a, const struct offsets *b);
 
-/* `known`, with the partitions that only `latest` has: each begins at the lowest offset that
- * `ranges` has of it, or at its latest one when no range does (it is empty). */
-void offsets_with_new(struct arena *arena,
-                      const struct offsets *known,
-                      const struct offsets *latest,
-                      const struct kafka_range *ranges,
-                      size_t count,
-                      struct offsets *begin);
+/* How many offsets lie between the two: partitions that went back count as none, new ones from 0.
+ */
+int64_t offsets_between(const struct offsets *begin, const struct offsets *end);
 
 #endif
