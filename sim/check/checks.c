@@ -4,14 +4,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
 #include "sim/check/checkpoint_reader.h"
 #include "sim/check/checks_internal.h"
-
-enum { RETAIN_DEFAULT = 100 };
 
 const char *check_name(enum check_id check)
 {
@@ -326,10 +323,8 @@ static void find_topic(struct checks *checks)
 static void read_pipeline(struct checks *checks)
 {
     const struct oracle *oracle = checks->oracle;
-    const char *retain = oracle_option(oracle, NULL, "spark.sql.streaming.minBatchesToRetain");
     checks->checkpoint = without_slash(oracle_option(oracle, NULL, "checkpointLocation"));
     checks->table = without_slash(oracle_table(oracle));
-    checks->retain = retain == NULL ? RETAIN_DEFAULT : strtoll(retain, NULL, 10);
     find_topic(checks);
     for (size_t i = 0; i < CHECK_DRIVERS; i++) {
         size_t size = (checks->partition_count + 1) * sizeof(int64_t);

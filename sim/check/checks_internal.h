@@ -86,7 +86,6 @@ struct checks {
     const char *table;
     size_t topic;
     size_t partition_count;
-    int64_t retain; /* minBatchesToRetain */
 
     uint32_t machine; /* where the checkpoint's files are seen from: its writer's */
     bool machine_known;

@@ -144,7 +144,8 @@ static int64_t records_expired(const struct checks *checks)
                 ? query_batch(&checks->queries[version->query], version->batch)
                 : NULL;
         for (size_t i = 0; batch != NULL && i < batch->skipped_count; i++) {
-            expired += batch->skipped[i].until - batch->skipped[i].from;
+            int64_t gap = batch->skipped[i].until - batch->skipped[i].from;
+            expired += gap > 0 ? gap : 0;
         }
     }
     return expired;

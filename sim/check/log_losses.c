@@ -1,5 +1,7 @@
 /* What leaves the checkpoint: by purge (purge-safe), by a crash (offsets-once), with a machine (the
  * ledger's damage); and the listing at the end (offsets-dense). */
+#include <stdlib.h>
+
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 #include "sim/check/checkpoint_reader.h"
@@ -17,12 +19,19 @@ static int64_t latest_offsets(const struct check_query *query)
 
 /* Recovery opens the newest offsets and the ones before, and the newest commit; the operator was
  * promised minBatchesToRetain batches (spark-checkpoint 2.3, 2.6). */
-static void removed(struct checks *checks, const char *folder, int64_t batch)
+static void
+removed(struct checks *checks, const struct sim_process *by, const char *folder, int64_t batch)
 {
+    enum { RETAIN_DEFAULT = 100, RECOVERY_NEEDS = 2 };
     const struct check_query *query = checks_current(checks);
+    const struct check_driver *driver = checks_driver_of(checks, by->process.id);
+    const char *retain = oracle_option(checks->oracle,
+                                       driver == NULL ? NULL : driver->overrides,
+                                       "spark.sql.streaming.minBatchesToRetain");
     int64_t latest = query == NULL ? -1 : latest_offsets(query);
     int64_t kept = latest - batch; /* newer ones that stay */
-    int64_t needed = checks->retain > 2 ? checks->retain : 2;
+    int64_t needed = retain == NULL ? RETAIN_DEFAULT : strtoll(retain, NULL, 10);
+    needed = needed > RECOVERY_NEEDS ? needed : RECOVERY_NEEDS;
     checks_count(checks, CHECK_PURGE_SAFE);
     if (kept < needed) {
         checks_fail(checks,
@@ -89,7 +98,7 @@ void log_removed(struct checks *checks, const struct sim_process *by, const char
     case CHECKPOINT_OFFSETS:
         if (record != NULL) {
             if (by != NULL) {
-                removed(checks, "offsets", batch);
+                removed(checks, by, "offsets", batch);
                 query->floor = batch >= query->floor ? batch + 1 : query->floor;
             }
             record->offsets_present = there;
@@ -98,7 +107,7 @@ void log_removed(struct checks *checks, const struct sim_process *by, const char
     case CHECKPOINT_COMMITS:
         if (record != NULL) {
             if (by != NULL) {
-                removed(checks, "commits", batch);
+                removed(checks, by, "commits", batch);
             }
             record->commit_present = there;
         }

@@ -183,6 +183,7 @@ const char *oracle_option(const struct oracle *oracle,
             value = oracle->pipeline.settings[i].value;
         }
     }
-    value = last_of(oracle->scenario->set, name, value);
-    return last_of(overrides, name, value);
+    /* As the supervisor starts drivers: an operator's own `set` stands instead of the scenario's.
+     */
+    return last_of(overrides == NULL ? oracle->scenario->set : overrides, name, value);
 }

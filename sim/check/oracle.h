@@ -44,8 +44,8 @@ enum type oracle_column_type(const struct oracle *oracle, size_t column);
 
 const char *oracle_topic(const struct oracle *oracle);
 const char *oracle_table(const struct oracle *oracle);
-/* The text of an option by the pipeline and the scenario's `set`, `overrides` on top (NULL-named
- * end; may be NULL); names without regard to case. NULL: not given. */
+/* The text of an option: of the pipeline, with `overrides` on top (NULL-named end), or the
+ * scenario's `set` when that is NULL; names without regard to case. NULL: not given. */
 const char *oracle_option(const struct oracle *oracle,
                           const struct option_override *overrides,
                           const char *name);
