@@ -257,12 +257,15 @@ void run_judge(struct run *run)
         fail(result, violation->check, "%s", violation->evidence);
     }
     if (result->outcome == OUTCOME_STUCK) {
+        char who[512] = "the checks are off";
+        if (run->checks != NULL) {
+            checks_waiting_for(run->checks, who, sizeof who);
+        }
         fail(result,
              "liveness",
-             "no progress since %lld ms of virtual time: lag %lld records, last planned batch %lld",
+             "no progress since %lld ms of virtual time: %s",
              (long long)((run->progress_us - run->start_us) / 1000),
-             (long long)(run->checks == NULL ? -1 : checks_lag(run->checks)),
-             (long long)run->planned_batch);
+             who);
     }
     if (run->options->checks) {
         judge_damage(run);
