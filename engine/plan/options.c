@@ -40,10 +40,12 @@ int options_find(const char *name)
 
 bool options_describe(size_t index, struct option_description *description)
 {
-    const struct option *option = &options_table[index];
-    if (index >= OPTIONS_MAX || option->name == NULL) {
-        return false;
+    for (size_t i = 0; i <= index; i++) {
+        if (options_table[i].name == NULL) {
+            return false;
+        }
     }
+    const struct option *option = &options_table[index];
     bool limited = option->kind == KIND_INT;
     *description = (struct option_description){
         .name = option->name,
