@@ -195,7 +195,7 @@ static void after_crash(struct checks *checks)
 {
     if (checks->crash_pending) {
         checks->crash_pending = false;
-        log_after_crash(checks);
+        checkpoint_after_crash(checks);
         sink_after_crash(checks);
     }
 }
@@ -219,7 +219,7 @@ static void observe(void *context, const struct trace_record *record)
     }
     driver_event(checks, record);
     if (record->kind < (int)ENGINE_EVENT_COUNT || record->kind == (int)WORLD_RUN_ENDED) {
-        log_event(checks, record);
+        checkpoint_event(checks, record);
         plan_event(checks, record);
         sink_event(checks, record);
     }
@@ -244,7 +244,7 @@ static void publish_on_thread_stack(void *argument)
     if (change->by != NULL) {
         after_crash(checks);
     }
-    log_published(checks, change->by, change->path, change->content);
+    checkpoint_published(checks, change->by, change->path, change->content);
     sink_published(checks, change->by, change->path, change->content);
 }
 
@@ -257,7 +257,7 @@ static void remove_on_thread_stack(void *argument)
     } else {
         after_crash(checks);
     }
-    log_removed(checks, change->by, change->path);
+    checkpoint_removed(checks, change->by, change->path);
     sink_removed(checks, change->by, change->path);
 }
 
@@ -372,7 +372,7 @@ static void end_on_thread_stack(void *argument)
     struct checks *checks = argument;
     after_crash(checks);
     clean_deaths(checks);
-    log_end(checks);
+    checkpoint_end(checks);
     delivery_end(checks);
     ledger_end(checks);
 }

@@ -128,15 +128,15 @@ void *checks_room(void *items, size_t *capacity, size_t count, size_t size);
 
 /* ---- log_checks.c, log_losses.c, plan_checks.c: the checkpoint */
 
-void log_published(struct checks *checks,
-                   const struct sim_process *by,
-                   const char *path,
-                   struct bytes content);
-void log_removed(struct checks *checks, const struct sim_process *by, const char *path);
-void log_event(struct checks *checks, const struct trace_record *record);
-void log_after_crash(struct checks *checks);
-void log_end(struct checks *checks);
-void log_purged(struct checks *checks, const struct trace_record *record);
+void checkpoint_published(struct checks *checks,
+                          const struct sim_process *by,
+                          const char *path,
+                          struct bytes content);
+void checkpoint_removed(struct checks *checks, const struct sim_process *by, const char *path);
+void checkpoint_event(struct checks *checks, const struct trace_record *record);
+void checkpoint_after_crash(struct checks *checks);
+void checkpoint_end(struct checks *checks);
+void checkpoint_purged(struct checks *checks, const struct trace_record *record);
 /* Is anything of this batch of the current query in the world that its offsets must explain? */
 bool batch_has_effects(const struct checks *checks, int64_t batch);
 struct check_batch *query_batch(const struct check_query *query, int64_t batch); /* NULL: unknown */

@@ -253,10 +253,10 @@ static void written_by(struct checks *checks, const struct sim_process *by)
     }
 }
 
-void log_published(struct checks *checks,
-                   const struct sim_process *by,
-                   const char *path,
-                   struct bytes content)
+void checkpoint_published(struct checks *checks,
+                          const struct sim_process *by,
+                          const char *path,
+                          struct bytes content)
 {
     int64_t batch = -1;
     enum checkpoint_kind kind = checkpoint_path(checks->checkpoint, path, &batch);
@@ -371,13 +371,13 @@ static void commit_reported(struct checks *checks, const struct trace_record *re
     }
 }
 
-void log_event(struct checks *checks, const struct trace_record *record)
+void checkpoint_event(struct checks *checks, const struct trace_record *record)
 {
     if (record->kind == (int)EVENT_OFFSETS_WRITTEN) {
         offsets_reported(checks, record);
     } else if (record->kind == (int)EVENT_COMMIT_WRITTEN) {
         commit_reported(checks, record);
     } else if (record->kind == (int)EVENT_PURGED) {
-        log_purged(checks, record);
+        checkpoint_purged(checks, record);
     }
 }

@@ -76,7 +76,7 @@ static bool still_there(const struct checks *checks, const struct sim_process *b
     return by == NULL && checks_look(checks, path, &content);
 }
 
-void log_removed(struct checks *checks, const struct sim_process *by, const char *path)
+void checkpoint_removed(struct checks *checks, const struct sim_process *by, const char *path)
 {
     int64_t batch = -1;
     enum checkpoint_kind kind = checkpoint_path(checks->checkpoint, path, &batch);
@@ -118,7 +118,7 @@ void log_removed(struct checks *checks, const struct sim_process *by, const char
 }
 
 /* What the crash left of the offsets log must still explain every batch that has an effect. */
-void log_after_crash(struct checks *checks)
+void checkpoint_after_crash(struct checks *checks)
 {
     const struct check_query *query = checks_current(checks);
     for (int64_t n = 0; query != NULL && !query->lost && n < (int64_t)query->batch_count; n++) {
@@ -142,7 +142,7 @@ void log_after_crash(struct checks *checks)
     }
 }
 
-void log_purged(struct checks *checks, const struct trace_record *record)
+void checkpoint_purged(struct checks *checks, const struct trace_record *record)
 {
     const struct check_query *query = checks_current(checks);
     int64_t latest = query == NULL ? -1 : latest_offsets(query);
@@ -177,7 +177,7 @@ static void list_file(void *context, const char *path, struct bytes content)
     }
 }
 
-void log_end(struct checks *checks)
+void checkpoint_end(struct checks *checks)
 {
     struct listing listing = {.checks = checks, .highest = -1};
     const char *directory = arena_printf(&checks->scratch, "%s/offsets", checks->checkpoint);
