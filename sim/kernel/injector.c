@@ -70,10 +70,9 @@ static bool meets(const struct sim_process *process, struct target target, bool 
     switch (target.kind) {
     case TARGET_DRIVER:
         return process->process.role != ROLE_DRIVER || !second;
-    case TARGET_SECOND_DRIVER:
-        return process->process.role != ROLE_DRIVER || second;
     case TARGET_EXECUTOR:
         return (drivers_point && target.index > 0) || is_executor(process, target.index);
+    case TARGET_SECOND_DRIVER: /* it can only be started, and by nobody's passing but others' */
     case TARGET_EXECUTORS:
     case TARGET_DRIVER_MACHINE:
     case TARGET_EXECUTOR_MACHINE:

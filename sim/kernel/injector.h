@@ -4,8 +4,8 @@
  * itself; everything else is handed to the supervisor's `act`.
  *
  * Who meets an anchor (a point or an operation): for the target "executor N" only that executor,
- * for "executor" any executor, unless the point is the driver's; for "driver" and "second driver",
- * of the drivers only that one; for everything else whoever passes. Processes are known by name:
+ * for "executor" any executor, unless the point is the driver's; for "driver", of the drivers only
+ * the first; for everything else whoever passes. Processes are known by name:
  * "driver", "second driver", "executor N". */
 #ifndef SIM_KERNEL_INJECTOR_H
 #define SIM_KERNEL_INJECTOR_H
