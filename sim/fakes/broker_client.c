@@ -364,7 +364,8 @@ static bool answer_fetch(const struct partition *partition,
         return false; /* also between high watermark and end: empty, no error */
     }
     size_t first = 0;
-    size_t count = log_read(log, fetch->offset, leader->high_watermark, fetch->bytes_max, &first);
+    size_t count =
+        log_records(log, fetch->offset, leader->high_watermark, fetch->bytes_max, &first);
     *bytes = copy_batches(log, first, count, arena, answer);
     return count > 0;
 }

@@ -308,11 +308,11 @@ size_t log_find(const struct broker_log *log, int64_t offset)
     return low;
 }
 
-size_t log_read(const struct broker_log *log,
-                int64_t offset,
-                int64_t readable_end,
-                int64_t bytes_max,
-                size_t *first)
+size_t log_records(const struct broker_log *log,
+                   int64_t offset,
+                   int64_t readable_end,
+                   int64_t bytes_max,
+                   size_t *first)
 {
     size_t count = 0;
     int64_t bytes = 0;

@@ -106,11 +106,11 @@ size_t log_find(const struct broker_log *log, int64_t offset);
 
 /* Batches for a fetch at `offset`: from the one that holds it, below `readable_end`, at most
  * `bytes_max` but always the first (R3). Returns how many, from `*first`. */
-size_t log_read(const struct broker_log *log,
-                int64_t offset,
-                int64_t readable_end,
-                int64_t bytes_max,
-                size_t *first);
+size_t log_records(const struct broker_log *log,
+                   int64_t offset,
+                   int64_t readable_end,
+                   int64_t bytes_max,
+                   size_t *first);
 
 /* ListOffsets by time (R27): the first offset with a timestamp >= `timestamp_ms`, at or behind the
  * first segment that has one; -1: none. */
