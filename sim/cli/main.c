@@ -1,8 +1,10 @@
 /* aftershock: dispatches to the commands. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/document.h"
+#include "engine/base/process.h"
 #include "engine/sink/parquet.h"
 #include "sim/cli/cli.h"
 
@@ -21,10 +23,25 @@ static const struct {
     {"version", command_version},
 };
 
+/* An assertion outside any simulated process: of the tool itself. */
+static void
+tool_panic(struct process *self, const char *file, int line, const char *function, const char *text)
+{
+    (void)fprintf(stderr,
+                  "aftershock: %s:%d: %s: require(%s) failed in %s; this is a bug of the tool\n",
+                  file,
+                  line,
+                  function,
+                  text,
+                  self->name);
+    _Exit(EXIT_TOOL);
+}
+
 int main(int count, char **arguments)
 {
     static struct cli cli; /* large */
     struct diag diag = {0};
+    process_host.panic = tool_panic;
     document_setup();
     if (cli_parse(count, arguments, &cli, &diag) != OK) {
         cli_complain(&diag);

@@ -19,6 +19,7 @@ struct kernel *kernel_new(const struct kernel_config *config)
         .world = kernel,
     };
     kernel->config = *config;
+    kernel->creator = current_process;
     kernel->now_us = config->start_us;
     struct process *previous = kernel_enter(kernel);
     kernel->trace = trace_new();
@@ -217,12 +218,24 @@ void kernel_tell_gone(struct kernel *kernel, struct sim_process *process)
     }
 }
 
-void kernel_observe(struct kernel *kernel, kernel_observer observer, void *context)
+static void
+add_observer(struct kernel *kernel, kernel_observer observer, void *context, bool outside)
 {
     require(kernel->observer_count < OBSERVERS_MAX);
-    kernel->observers[kernel->observer_count].observer = observer;
-    kernel->observers[kernel->observer_count].context = context;
-    kernel->observer_count++;
+    size_t i = kernel->observer_count++;
+    kernel->observers[i].observer = observer;
+    kernel->observers[i].context = context;
+    kernel->observers[i].outside = outside;
+}
+
+void kernel_observe(struct kernel *kernel, kernel_observer observer, void *context)
+{
+    add_observer(kernel, observer, context, false);
+}
+
+void kernel_observe_outside(struct kernel *kernel, kernel_observer observer, void *context)
+{
+    add_observer(kernel, observer, context, true);
 }
 
 void kernel_set_injector(struct kernel *kernel, const struct kernel_injector *injector)
@@ -244,7 +257,9 @@ static void call_observers(void *argument)
     struct observed *observed = argument;
     struct kernel *kernel = observed->kernel;
     for (size_t i = 0; i < kernel->observer_count; i++) {
+        current_process = kernel->observers[i].outside ? kernel->creator : &kernel->world;
         kernel->observers[i].observer(kernel->observers[i].context, observed->record);
+        current_process = &kernel->world;
     }
 }
 

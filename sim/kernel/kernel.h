@@ -211,6 +211,9 @@ void kernel_add_fake(struct kernel *kernel, const struct kernel_fake *fake);
  * nothing. */
 typedef void (*kernel_observer)(void *context, const struct trace_record *record);
 void kernel_observe(struct kernel *kernel, kernel_observer observer, void *context);
+/* The same, but called as the owner of the kernel (whoever called kernel_new): what the observer
+ * allocates outlives the world. For timelines and traces. */
+void kernel_observe_outside(struct kernel *kernel, kernel_observer observer, void *context);
 
 /* Who decides about failure points and operations: the injector (sim/kernel/injector). */
 struct kernel_injector {

@@ -86,7 +86,9 @@ struct kernel {
     struct {
         kernel_observer observer;
         void *context;
+        bool outside;
     } observers[OBSERVERS_MAX];
+    struct process *creator; /* who called kernel_new */
     size_t observer_count;
     struct kernel_injector injector;
     bool has_injector;

@@ -117,7 +117,7 @@ static void assemble(struct run *run, uint64_t seed)
     }
     kernel_observe(run->kernel, run_observe, run);
     if (run->options->observer != NULL) {
-        kernel_observe(run->kernel, run->options->observer, run->options->observer_context);
+        kernel_observe_outside(run->kernel, run->options->observer, run->options->observer_context);
     }
     kernel_sweep(run->kernel, run->options->sweep_process, run->options->sweep_call);
     fake_broker_produce(run->broker, scenario->workloads, scenario->workload_count);
