@@ -34,8 +34,8 @@ const struct option options_table[] = {
     {"groupIdPrefix", KIND_TEXT, OPTION_SOURCE, NULL, 0, 0, NO_FIELD,
      NO_GROUP},
     /* The client: Kafka's consumer configuration behind the prefix "kafka.". */
-    {"kafka.request.timeout.ms", KIND_MILLISECONDS, OPTION_SOURCE, "30000", 10 * US_PER_MS, 5 *
-     US_PER_MINUTE, FIELD(request_timeout_us),
+    {"kafka.request.timeout.ms", KIND_MILLISECONDS, OPTION_SOURCE, "30000", 10 * US_PER_MS,
+     5 * US_PER_MINUTE, FIELD(request_timeout_us),
      "deadline of one request to a broker"},
     {"kafka.max.partition.fetch.bytes", KIND_SIZE, OPTION_SOURCE, "1048576", 1, INT_LIMIT,
      FIELD(fetch_bytes_max),
