@@ -19,7 +19,9 @@ enum checkpoint_kind checkpoint_path(const char *location, const char *path, int
 
 /* Each: NULL, or what is wrong with the file. */
 const char *checkpoint_metadata(struct bytes file, struct arena *arena, struct bytes *id);
-/* {"topic":{"0":12,...}}: exactly this topic, exactly the partitions 0 to count - 1. */
+/* {"topic":{"0":12,...}}: exactly this topic, of the partitions 0 to count - 1. One that is not
+ * named is -1: metadata may be partial for a while, and a partition found later begins at its
+ * earliest (spark-checkpoint 4). */
 const char *checkpoint_positions(
     struct bytes json, const char *topic, size_t count, struct arena *arena, int64_t *positions);
 const char *checkpoint_initial(

@@ -71,7 +71,6 @@ Test(checkpoint_reader, damaged_files_are_refused)
         "v1\n{\"batchTimestampMs\":1}\n{\"t\":{\"0\":1,\"1\":2}}",
         "v1\n{\"batchWatermarkMs\":0,\"batchTimestampMs\":\"1\"}\n{\"t\":{\"0\":1,\"1\":2}}",
         HEAD "-",
-        HEAD "{\"t\":{\"0\":1}}",
         HEAD "{\"t\":{\"0\":1,\"0\":2}}",
         HEAD "{\"t\":{\"0\":1,\"2\":2}}",
         HEAD "{\"t\":{\"0\":1,\"1\":-2}}",
@@ -90,6 +89,10 @@ Test(checkpoint_reader, damaged_files_are_refused)
     cr_assert(checkpoint_offsets(
                   bytes_of_text(HEAD "{\"t\":{\"0\":1,\"1\":2}}"), "t", 2, &arena, positions) ==
               NULL);
+    cr_assert(checkpoint_offsets(
+                  bytes_of_text(HEAD "{\"t\":{\"1\":2}}"), "t", 2, &arena, positions) == NULL);
+    cr_assert(eq(i64, positions[0], -1));
+    cr_assert(eq(i64, positions[1], 2));
     struct bytes id;
     cr_assert(checkpoint_metadata(bytes_of_text("{}"), &arena, &id) != NULL);
     cr_assert(checkpoint_metadata(bytes_of_text("{\"id\":5}"), &arena, &id) != NULL);

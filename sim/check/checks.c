@@ -99,6 +99,11 @@ int64_t checks_readable_end(const struct checks *checks, size_t partition)
     return fake_broker_readable_end(checks->broker, checks->topic, (int32_t)partition);
 }
 
+int64_t checks_log_start(const struct checks *checks, size_t partition)
+{
+    return fake_broker_log_start(checks->broker, checks->topic, (int32_t)partition);
+}
+
 void *checks_room(void *items, size_t *capacity, size_t count, size_t size)
 {
     if (count <= *capacity) {
@@ -124,8 +129,7 @@ static void driver_started(struct checks *checks, const struct trace_record *rec
     driver->planned_batch = -1;
     for (size_t i = 0; i < checks->partition_count; i++) {
         driver->ends_at_start[i] = checks_readable_end(checks, i);
-        driver->begins_at_start[i] =
-            fake_broker_log_start(checks->broker, checks->topic, (int32_t)i);
+        driver->begins_at_start[i] = checks_log_start(checks, i);
     }
 }
 
@@ -400,7 +404,7 @@ int64_t checks_lag(const struct checks *checks)
 {
     int64_t lag = 0;
     for (size_t i = 0; i < checks->partition_count; i++) {
-        int64_t committed = fake_broker_log_start(checks->broker, checks->topic, (int32_t)i);
+        int64_t committed = checks_log_start(checks, i);
         bool planned = ledger_committed_end(checks, i, &committed);
         maybe(planned);
         int64_t end = checks_readable_end(checks, i);

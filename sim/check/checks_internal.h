@@ -20,7 +20,8 @@ struct check_batch {
                    it when no effect of the batch was left */
     bool offsets_present;
     uint64_t offsets_hash;
-    int64_t *ends; /* one a partition */
+    int64_t *begins; /* one a partition; -1: it is not in the batch yet */
+    int64_t *ends;
     uint32_t offsets_by;
     bool commit_present;
     uint32_t commit_by;
@@ -33,7 +34,7 @@ struct check_query {
     char id[CHECK_ID_SIZE];
     bool lost; /* the machine that held its checkpoint is gone, /local too */
     bool initial_known;
-    int64_t *initial;
+    int64_t *initial; /* -1: a partition that was not known then; it begins at its earliest */
     struct check_batch *batches;
     size_t batch_count;
     size_t batch_capacity;
@@ -123,6 +124,7 @@ struct check_query *checks_current(const struct checks *checks);
 struct table_source checks_source(const struct checks *checks);
 struct check_driver *checks_driver_of(struct checks *checks, uint32_t process);
 int64_t checks_readable_end(const struct checks *checks, size_t partition);
+int64_t checks_log_start(const struct checks *checks, size_t partition);
 /* Room for `count` elements of `size` bytes: the array, moved when it had to grow. */
 void *checks_room(void *items, size_t *capacity, size_t count, size_t size);
 
@@ -140,8 +142,8 @@ void checkpoint_purged(struct checks *checks, const struct trace_record *record)
 /* Is anything of this batch of the current query in the world that its offsets must explain? */
 bool batch_has_effects(const struct checks *checks, int64_t batch);
 struct check_batch *query_batch(const struct check_query *query, int64_t batch); /* NULL: unknown */
-/* Where batch N begins, per partition; NULL when that is not known. */
-const int64_t *batch_begins(const struct check_query *query, int64_t batch);
+/* Where the batch before N ended, or the query began; NULL when that is not known. */
+const int64_t *batch_before(const struct check_query *query, int64_t batch);
 /* The ends of a batch that was just published, against the log it reads. */
 void plan_ends(struct checks *checks, const struct check_query *query, int64_t batch);
 void plan_initial(struct checks *checks,

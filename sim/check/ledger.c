@@ -22,16 +22,22 @@ int64_t ledger_last_batch(const struct checks *checks, int query)
     return last;
 }
 
+/* A partition that is not in the plan yet begins at its earliest record. */
+static int64_t position_of(const struct checks *checks, const int64_t *positions, size_t partition)
+{
+    return positions[partition] >= 0 ? positions[partition] : checks_log_start(checks, partition);
+}
+
 /* Where the table's part of `query` ends in one partition; its initial offset when it has none. */
 static bool query_end(const struct checks *checks, size_t query, size_t partition, int64_t *end)
 {
     const struct check_query *record = &checks->queries[query];
     const struct check_batch *batch = query_batch(record, ledger_last_batch(checks, (int)query));
     if (batch != NULL && batch->known) {
-        *end = batch->ends[partition];
+        *end = position_of(checks, batch->ends, partition);
         return true;
     }
-    *end = record->initial_known ? record->initial[partition] : *end;
+    *end = record->initial_known ? position_of(checks, record->initial, partition) : *end;
     return record->initial_known;
 }
 
@@ -70,7 +76,7 @@ static struct shift shift_of(const struct checks *checks, size_t query, size_t p
     if (reached < 0 || !record->initial_known || !query_end(checks, query, partition, &end)) {
         return shift;
     }
-    int64_t begin = record->initial[partition];
+    int64_t begin = position_of(checks, record->initial, partition);
     shift.lost = begin > reached ? begin - reached : 0;
     int64_t both = end < reached ? end : reached;
     shift.repeated = both > begin ? both - begin : 0;

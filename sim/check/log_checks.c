@@ -11,7 +11,7 @@ struct check_batch *query_batch(const struct check_query *query, int64_t batch)
     return there ? &query->batches[batch] : NULL;
 }
 
-const int64_t *batch_begins(const struct check_query *query, int64_t batch)
+const int64_t *batch_before(const struct check_query *query, int64_t batch)
 {
     if (batch == 0) {
         return query->initial_known ? query->initial : NULL;
@@ -189,6 +189,7 @@ static void offsets_published(struct checks *checks,
     }
     if (record->ends == NULL) {
         record->ends = heap_alloc((checks->partition_count + 1) * sizeof *record->ends);
+        record->begins = heap_alloc((checks->partition_count + 1) * sizeof *record->begins);
     }
     const char *error = checkpoint_offsets(content,
                                            oracle_topic(checks->oracle),

@@ -25,9 +25,8 @@ bounds_of(struct checks *checks, const struct check_driver *driver, size_t parti
                                checks_readable_end(checks, partition)};
     }
     if (named == EARLIEST) {
-        return (struct bounds){
-            driver->begins_at_start[partition],
-            fake_broker_log_start(checks->broker, checks->topic, (int32_t)partition)};
+        return (struct bounds){driver->begins_at_start[partition],
+                               checks_log_start(checks, partition)};
     }
     return (struct bounds){named, named};
 }
@@ -76,7 +75,8 @@ void plan_initial(struct checks *checks,
     for (size_t i = 0; i < checks->partition_count; i++) {
         struct bounds bounds = bounds_of(checks, driver, i, named_offset(checks, option, i));
         checks_count(checks, CHECK_ORACLE_RANGES);
-        if (query->initial[i] < bounds.low || query->initial[i] > bounds.high) {
+        bool named = query->initial[i] >= 0; /* else it begins at its earliest, when it is found */
+        if (named && (query->initial[i] < bounds.low || query->initial[i] > bounds.high)) {
             checks_fail(checks,
                         CHECK_ORACLE_RANGES,
                         "sources/0/0 begins partition %zu at %lld, but startingOffsets=%s means "
@@ -92,12 +92,11 @@ void plan_initial(struct checks *checks,
 
 /* ---- ends */
 
-static int64_t
-planned_total(const struct checks *checks, const int64_t *begins, const struct check_batch *record)
+static int64_t planned_total(const struct checks *checks, const struct check_batch *record)
 {
     int64_t total = 0;
     for (size_t i = 0; i < checks->partition_count; i++) {
-        total += record->ends[i] - begins[i];
+        total += record->ends[i] - record->begins[i];
     }
     return total;
 }
@@ -126,8 +125,8 @@ static void rate_limit(struct checks *checks, const struct check_batch *record, 
 void plan_ends(struct checks *checks, const struct check_query *query, int64_t batch)
 {
     const struct check_batch *record = query_batch(query, batch);
-    const int64_t *begins = batch_begins(query, batch);
-    if (begins == NULL) {
+    const int64_t *before = batch_before(query, batch);
+    if (before == NULL) {
         checks_fail(checks,
                     CHECK_ORACLE_RANGES,
                     "offsets/%lld was written, but where batch %lld begins is nowhere",
@@ -137,8 +136,11 @@ void plan_ends(struct checks *checks, const struct check_query *query, int64_t b
     }
     for (size_t i = 0; i < checks->partition_count; i++) {
         int64_t readable = checks_readable_end(checks, i);
+        bool absent = before[i] < 0 && record->ends[i] < 0;
+        bool found = before[i] < 0 && !absent;
+        record->begins[i] = found ? checks_log_start(checks, i) : before[i];
         checks_count(checks, CHECK_ORACLE_RANGES);
-        if (record->ends[i] < begins[i] || record->ends[i] > readable) {
+        if (!absent && (record->ends[i] < record->begins[i] || record->ends[i] > readable)) {
             checks_fail(
                 checks,
                 CHECK_ORACLE_RANGES,
@@ -147,12 +149,12 @@ void plan_ends(struct checks *checks, const struct check_query *query, int64_t b
                 (long long)batch,
                 i,
                 (long long)record->ends[i],
-                (long long)begins[i],
+                (long long)record->begins[i],
                 (long long)readable);
             return;
         }
     }
-    rate_limit(checks, record, planned_total(checks, begins, record));
+    rate_limit(checks, record, planned_total(checks, record));
 }
 
 /* ---- what the driver says about its plan */
@@ -162,11 +164,10 @@ same_plan(struct checks *checks, const struct trace_record *record, int64_t batc
 {
     const struct check_query *query = checks_current(checks);
     const struct check_batch *known = query_batch(query, batch);
-    const int64_t *begins = query == NULL || known == NULL ? NULL : batch_begins(query, batch);
-    if (begins == NULL || !known->known || known->skipped_count > 0) {
+    if (known == NULL || !known->known || known->skipped_count > 0) {
         return;
     }
-    int64_t logged = planned_total(checks, begins, known);
+    int64_t logged = planned_total(checks, known);
     checks_count(checks, CHECK_BATCH_TILES);
     if (planned != logged) {
         checks_fail(checks,
@@ -248,13 +249,13 @@ static void skipped(struct checks *checks, const struct trace_record *record)
     const struct check_query *query = checks_current(checks);
     int64_t number = query == NULL ? -1 : batch_that_reads(checks, query);
     struct check_batch *batch = query_batch(query, number);
-    const int64_t *begins = batch == NULL ? NULL : batch_begins(query, number);
-    if (begins == NULL || record->a < 0 || record->a >= (int64_t)checks->partition_count) {
+    if (batch == NULL || record->a < 0 || record->a >= (int64_t)checks->partition_count) {
         return;
     }
-    int64_t from = record->b > begins[record->a] ? record->b : begins[record->a];
+    int64_t begin = batch->begins[record->a];
+    int64_t from = record->b > begin ? record->b : begin;
     int64_t until = record->c < batch->ends[record->a] ? record->c : batch->ends[record->a];
-    int64_t log_start = fake_broker_log_start(checks->broker, checks->topic, (int32_t)record->a);
+    int64_t log_start = checks_log_start(checks, (size_t)record->a);
     checks_count(checks, CHECK_ORACLE_RANGES);
     if (from < until && until > log_start) {
         checks_fail(checks,
