@@ -22,10 +22,10 @@ struct executor_entry *executors_find(struct executors *executors, connection_id
     return NULL;
 }
 
-struct executor_entry *executors_by_id(struct executors *executors, int64_t id)
+struct executor_entry *executors_named(struct executors *executors, const char *name)
 {
     for (size_t i = 0; i < executors->count; i++) {
-        if (executors->entries[i].id == id) {
+        if (strncmp(executors->entries[i].name, name, EXECUTOR_NAME_SIZE - 1) == 0) {
             return &executors->entries[i];
         }
     }

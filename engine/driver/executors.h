@@ -1,10 +1,15 @@
 /* The executors that are registered with this driver: one entry a living connection. An executor
  * that registers again is a new one with a new id; what ran on its old connection is lost.
  *
- * An executor is lost when its connection breaks, or when it was silent for spark.network.timeout,
- * and silence may only be judged right after a look at the network that found nothing unread: a
- * driver that stood still itself (pause, a slow disk call) has unread heartbeats waiting and must
- * not declare anybody dead for its own absence. Pure: time comes in as an argument. */
+ * Names are the supervisor's. Two living processes of one name are both kept: only a new process
+ * displaces, or a zombie and its replacement would displace each other for ever.
+ *
+ * An executor is lost when its connection breaks, when a process that has just begun registers its
+ * name (a machine that went down says nothing, but its executor comes back), or when it was silent
+ * for spark.network.timeout, and silence may only be judged right after a look at the network that
+ * found nothing unread: a driver that stood still itself (pause, a slow disk call) has unread
+ * heartbeats waiting and must not declare anybody dead for its own absence. Pure: time comes in as
+ * an argument. */
 #ifndef ENGINE_DRIVER_EXECUTORS_H
 #define ENGINE_DRIVER_EXECUTORS_H
 
@@ -47,7 +52,8 @@ struct executor_entry *executors_register(struct executors *executors,
 /* The executor behind a connection, or NULL. */
 struct executor_entry *executors_find(struct executors *executors, connection_id connection);
 
-struct executor_entry *executors_by_id(struct executors *executors, int64_t id);
+/* The executor of this name, or NULL. */
+struct executor_entry *executors_named(struct executors *executors, const char *name);
 
 void executors_remove(struct executors *executors, connection_id connection);
 

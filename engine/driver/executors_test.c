@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
-#include <stdio.h>
+#include <string.h>
 
 static struct executors executors;
 
@@ -30,8 +30,21 @@ Test(executors, ids_are_never_used_again)
     executors_remove(&executors, 12);
     cr_assert_null(executors_find(&executors, 12));
     cr_assert(eq(i64, add(13, 1)->id, 3));
-    cr_assert(eq(u32, executors_by_id(&executors, 3)->connection, 13));
-    cr_assert_null(executors_by_id(&executors, 2));
+}
+
+Test(executors, are_found_by_name_also_by_one_that_was_cut)
+{
+    bool known = false;
+    char name[2 * EXECUTOR_NAME_SIZE];
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    cr_assert_null(executors_named(&executors, "executor 1"));
+    (void)executors_register(&executors, 11, "executor 1", 1, &known);
+    (void)executors_register(&executors, 12, name, 1, &known);
+    cr_assert(eq(u32, executors_named(&executors, "executor 1")->connection, 11));
+    cr_assert_null(executors_named(&executors, "executor"));
+    cr_assert_null(executors_named(&executors, "executor 10"));
+    cr_assert(eq(u32, executors_named(&executors, name)->connection, 12));
 }
 
 Test(executors, registering_twice_on_a_connection_is_once)

@@ -77,6 +77,7 @@ void message_encode(const struct message *message, struct buf *out)
     switch (message->kind) {
     case MESSAGE_REGISTER:
         put_text(out, message->name);
+        buf_byte(out, message->first);
         return;
     case MESSAGE_REGISTERED:
         put_registered(out, &message->registered);
@@ -207,6 +208,7 @@ static void take_fields(struct cursor *cursor, struct arena *arena, struct messa
     switch (message->kind) {
     case MESSAGE_REGISTER:
         message->name = take_text(cursor, arena);
+        message->first = take_bool(cursor);
         return;
     case MESSAGE_REGISTERED:
         message->registered = take_registered(cursor, arena);

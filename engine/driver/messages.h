@@ -68,6 +68,7 @@ struct message_failure {
 struct message {
     enum message_kind kind;
     const char *name;                     /* REGISTER: of the executor */
+    bool first;                           /* REGISTER: its process was never registered before */
     struct message_registered registered; /* REGISTERED */
     struct attempt_id id;                 /* RUN_TASK to TASK_FAILED */
     struct message_run_task task;         /* RUN_TASK */

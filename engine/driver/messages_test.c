@@ -19,6 +19,7 @@ static struct message sample(enum message_kind kind)
     struct message message = {.kind = kind};
     message.id = an_id;
     message.name = "executor 1";
+    message.first = true;
     message.registered = (struct message_registered){.session = 17,
                                                      .executor = 2,
                                                      .pipeline_file = "pipelines/p.json",
@@ -63,6 +64,7 @@ Test(messages, register_and_registered_survive)
     struct message message = sample(MESSAGE_REGISTER);
     struct message back = round_trip(&message, &out, &arena);
     cr_assert_str_eq(back.name, "executor 1");
+    cr_assert(back.first);
 
     message = sample(MESSAGE_REGISTERED);
     back = round_trip(&message, &out, &arena);
@@ -196,7 +198,7 @@ Test(messages, values_that_nobody_sends_are_refused)
     buf_clear(&out);
     message = sample(MESSAGE_REGISTER);
     message_encode(&message, &out);
-    out.data[out.size - 1] = 0; /* a zero byte inside the name */
+    out.data[out.size - 2] = 0; /* a zero byte inside the name */
     cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
 
     buf_clear(&out);

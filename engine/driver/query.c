@@ -44,11 +44,16 @@ void query_send(struct query *query, connection_id connection, const struct mess
     }
 }
 
-static void on_register(struct query *query, connection_id connection, const char *name)
+static void
+on_register(struct query *query, connection_id connection, const struct message *request)
 {
     bool known = false;
-    struct executor_entry *executor = executors_register(
-        &query->executors, connection, name, query->plan->options.executor_cores, &known);
+    struct executor_entry *executor = executors_named(&query->executors, request->name);
+    if (request->first && executor != NULL && executor->connection != connection) {
+        query_lose_executor(query, executor->connection, "its name began anew");
+    }
+    executor = executors_register(
+        &query->executors, connection, request->name, query->plan->options.executor_cores, &known);
     if (executor == NULL) {
         network_close(&query->ports->network, connection);
         return;
@@ -75,7 +80,7 @@ static void on_message(struct query *query, connection_id connection, struct byt
         return;
     }
     if (message.kind == MESSAGE_REGISTER) {
-        on_register(query, connection, message.name);
+        on_register(query, connection, &message);
         return;
     }
     struct executor_entry *executor = executors_find(&query->executors, connection);

@@ -68,6 +68,7 @@ static enum status on_registered(struct executor *executor,
         return ERR_INVALID;
     }
     executor->session = session;
+    executor->registered_before = true;
     for (struct task_attempt *attempt = executor->attempts; attempt != NULL;
          attempt = attempt->next) {
         if (attempt->asking && !attempt->answered) {
@@ -141,7 +142,9 @@ static void serve(struct executor *executor, bool *goodbye)
     int64_t heard_us = clock_now_us(&ports->clock);
     int64_t beat_us = heard_us;
     executor_send(executor,
-                  &(struct message){.kind = MESSAGE_REGISTER, .name = executor->config->name});
+                  &(struct message){.kind = MESSAGE_REGISTER,
+                                    .name = executor->config->name,
+                                    .first = !executor->registered_before});
     while (!*goodbye) {
         beat_us = beat(executor, beat_us, clock_now_us(&ports->clock));
         int64_t deadline_us = heard_us + silence_max_us(executor);

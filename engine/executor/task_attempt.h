@@ -48,6 +48,7 @@ struct executor {
     const struct ports *ports;
     struct store *store;
     connection_id connection;         /* 0: none */
+    bool registered_before;           /* with any driver, since this process began */
     struct executor_session *session; /* NULL: not registered on `connection` */
     struct task_attempt *attempts;
     struct arena message_arena;
