@@ -41,18 +41,21 @@ int64_t offsets_between(const struct offsets *begin, const struct offsets *end)
 
 /* ---- asking Kafka --------------------------------------------------------------------------- */
 
-enum status batch_plan_failed(const struct query *query, enum status status, struct diag *diag)
+enum status batch_plan_failed(const struct plan *plan, enum status status, struct diag *diag)
 {
     if (status == ERR_FAILED && diag->set) {
         return ERR_FAILED;
     }
-    return diag_fail(diag,
-                     "STREAM_FAILED",
-                     "Kafka did not answer about topic \"%s\" in time (fetchOffset.numRetries, "
-                     "kafka.request.timeout.ms): %s. Start the query again when Kafka is back: it "
-                     "resumes where it is",
-                     query->plan->topic,
-                     status_text(status));
+    struct diag cause = *diag;
+    *diag = (struct diag){0};
+    return diag_fail(
+        diag,
+        "STREAM_FAILED",
+        "the offsets of topic %.200s are not to be had: %.400s [%s]. The query resumes "
+        "where it is when it is started again",
+        plan->topic,
+        cause.set ? cause.text : status_text(status),
+        cause.set ? cause.error_class : "STREAM_READ");
 }
 
 /* How far this run or this moment lets a batch read: the newest offsets, or under availableNow
@@ -69,7 +72,7 @@ static enum status readable_end(struct query *query,
     enum status status =
         kafka_latest_offsets(query->ports, query->plan, known, &query->batch_arena, end, diag);
     if (status != OK) {
-        return batch_plan_failed(query, status, diag);
+        return batch_plan_failed(query->plan, status, diag);
     }
     if (query->plan->options.trigger == TRIGGER_AVAILABLE_NOW) {
         offsets_copy(&query->arena, end, &query->bound);
@@ -95,7 +98,7 @@ static enum status limit_end(struct query *query,
     enum status status =
         kafka_begin_offsets(query->ports, query->plan, start, latest, arena, &begin, diag);
     if (status != OK) {
-        return batch_plan_failed(query, status, diag);
+        return batch_plan_failed(query->plan, status, diag);
     }
     kafka_rate_limit(&begin, latest, limit, arena, end);
     return OK;
@@ -113,7 +116,7 @@ plan_new(struct query *query, struct batch *batch, bool *planned, struct diag *d
                                                    &query->position,
                                                    diag);
         if (status != OK) {
-            return batch_plan_failed(query, status, diag);
+            return batch_plan_failed(query->plan, status, diag);
         }
     }
     struct offsets latest = {0};

@@ -19,10 +19,11 @@ struct batch {
 MUST_CHECK enum status
 batch_plan(struct query *query, struct batch *batch, bool *planned, struct diag *diag);
 
-/* The source could not plan: what ends the query. ERR_TIMEOUT (Kafka is away, after the source's
- * retries) becomes STREAM_FAILED, as Spark fails the query and leaves the restart to others.
- * Always ERR_FAILED. */
-enum status batch_plan_failed(const struct query *query, enum status status, struct diag *diag);
+/* The source could not plan: what ends the query. A refusal (DATA_LOSS, INVALID_OPTION, ...) stays
+ * what it is. ERR_TIMEOUT (Kafka is away, also after the source's retries) becomes STREAM_FAILED
+ * with its cause: as Spark, the query fails and the restart is left to others. Always ERR_FAILED.
+ */
+enum status batch_plan_failed(const struct plan *plan, enum status status, struct diag *diag);
 
 /* ---- pure ----------------------------------------------------------------------------------- */
 

@@ -45,6 +45,26 @@ Test(batch_plan, counts_offsets_and_never_below_zero)
     cr_assert(eq(i64, offsets_between(&base, &more), 102));
 }
 
+Test(batch_plan, kafka_away_is_a_failed_stream_with_its_cause_and_a_refusal_stays_itself)
+{
+    struct plan plan = {.topic = "flights"};
+    struct diag diag = {0};
+    (void)diag_fail(&diag, "KAFKA_TIMEOUT", "no answer within 60000 ms");
+    cr_assert(eq(int, batch_plan_failed(&plan, ERR_TIMEOUT, &diag), ERR_FAILED));
+    cr_assert_str_eq(diag.error_class, "STREAM_FAILED");
+    cr_assert_not_null(strstr(diag.text, "no answer within 60000 ms [KAFKA_TIMEOUT]"));
+
+    diag = (struct diag){0};
+    cr_assert(eq(int, batch_plan_failed(&plan, ERR_TIMEOUT, &diag), ERR_FAILED));
+    cr_assert_str_eq(diag.error_class, "STREAM_FAILED");
+
+    diag = (struct diag){0};
+    (void)diag_fail(&diag, "DATA_LOSS", "offsets 3 to 7 have expired");
+    cr_assert(eq(int, batch_plan_failed(&plan, ERR_FAILED, &diag), ERR_FAILED));
+    cr_assert_str_eq(diag.error_class, "DATA_LOSS");
+    cr_assert_str_eq(diag.text, "offsets 3 to 7 have expired");
+}
+
 Test(batch_plan, copy_shares_nothing)
 {
     struct arena arena = {0};

@@ -65,7 +65,7 @@ static enum status run_tasks(struct query *query,
                                            &count,
                                            diag);
     if (status != OK) {
-        return batch_plan_failed(query, status, diag);
+        return batch_plan_failed(query->plan, status, diag);
     }
     return task_scheduler_run(query, ranges, count, tasks, done, diag);
 }
