@@ -104,7 +104,8 @@ storage_failed(const struct initial *initial, const char *error_class, enum stat
                      status_text(status));
 }
 
-/* ERR_NOT_FOUND when there is no such file yet. */
+/* ERR_NOT_FOUND when there is no such file yet. What is read is made durable before batch 0 depends
+ * on it: its writer may have died between the file's name and the fsync of its directory. */
 static enum status read_file(const struct initial *initial)
 {
     struct bytes content = {0};
@@ -115,8 +116,12 @@ static enum status read_file(const struct initial *initial)
     if (status != OK) {
         return storage_failed(initial, "CHECKPOINT_READ_FAILED", status);
     }
-    return initial_offsets_decode(
-        initial->arena, initial->path, content, initial->offsets, initial->diag);
+    TRY(initial_offsets_decode(
+        initial->arena, initial->path, content, initial->offsets, initial->diag));
+    const char *checkpoint = initial->plan->options.checkpoint_location;
+    const char *directory = store_path(initial->arena, checkpoint, "sources/0");
+    status = store_sync_directory(initial->store, directory);
+    return status == OK ? OK : storage_failed(initial, "CHECKPOINT_READ_FAILED", status);
 }
 
 /* Put the file. An unknown outcome is put again: then it exists, and what is there decides. */
