@@ -68,10 +68,17 @@ static inline int64_t world_elapsed_us(const struct world *world)
     return kernel_now_us(world->kernel) - WORLD_START_US;
 }
 
-/* Run the world for so long. */
+static inline void world_nothing(void *context, uint64_t argument)
+{
+    (void)context;
+    (void)argument;
+}
+
+/* Run the world for so long; its time stands at the end of that then. */
 static inline void world_pass(struct world *world, int64_t duration_us)
 {
     int64_t until_us = kernel_now_us(world->kernel) + duration_us;
+    kernel_at(world->kernel, until_us, world_nothing, NULL, 0);
     (void)kernel_run(world->kernel, NULL, NULL, until_us);
 }
 
