@@ -63,15 +63,15 @@ Test(broker_log, r3_whole_batches_from_the_one_that_holds_the_offset)
     append(&log, 0, 4);
     append(&log, 0, 2);
     size_t first = 9;
-    cr_assert(eq(sz, log_read(&log, 5, 9, 1 << 20, &first), 2));
+    cr_assert(eq(sz, log_records(&log, 5, 9, 1 << 20, &first), 2));
     cr_assert(eq(i64, log.batches[first]->base_offset, 3));
     /* The first batch comes even when it is larger than the limit, the second then not. */
-    cr_assert(eq(sz, log_read(&log, 0, 9, 1, &first), 1));
-    cr_assert(eq(sz, log_read(&log, 0, 9, 699, &first), 1));
-    cr_assert(eq(sz, log_read(&log, 0, 9, 700, &first), 2));
+    cr_assert(eq(sz, log_records(&log, 0, 9, 1, &first), 1));
+    cr_assert(eq(sz, log_records(&log, 0, 9, 699, &first), 1));
+    cr_assert(eq(sz, log_records(&log, 0, 9, 700, &first), 2));
     /* Nothing at or above the readable end. */
-    cr_assert(eq(sz, log_read(&log, 0, 7, 1 << 20, &first), 2));
-    cr_assert(eq(sz, log_read(&log, 7, 7, 1 << 20, &first), 0));
+    cr_assert(eq(sz, log_records(&log, 0, 7, 1 << 20, &first), 2));
+    cr_assert(eq(sz, log_records(&log, 7, 7, 1 << 20, &first), 0));
     heap_drop(&process_host.heap);
 }
 
