@@ -24,7 +24,8 @@
 
 static void trace(struct query *query, enum engine_event event, int64_t batch, int64_t a)
 {
-    trace_event(&query->ports->trace, &(struct trace_entry){.kind = event, .batch = batch, .a = a});
+    trace_event(&query->ports->trace,
+                &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a});
 }
 
 static enum status write_offsets(struct query *query, const struct batch *batch, struct diag *diag)

@@ -11,8 +11,9 @@ static void trace_executor(struct query *query,
                            const struct executor_entry *executor,
                            const char *text)
 {
-    trace_event(&query->ports->trace,
-                &(struct trace_entry){.kind = event, .batch = -1, .a = executor->id, .text = text});
+    trace_event(
+        &query->ports->trace,
+        &(struct trace_entry){.kind = (int)event, .batch = -1, .a = executor->id, .text = text});
 }
 
 bool query_stop_requested(const struct query *query)

@@ -268,7 +268,7 @@ static void trace(struct query *query, enum engine_event event, int64_t batch, i
 {
     const char *text = event == EVENT_QUERY_STARTED ? query->id : NULL;
     trace_event(&query->ports->trace,
-                &(struct trace_entry){.kind = event, .batch = batch, .a = a, .text = text});
+                &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a, .text = text});
 }
 
 enum status recovery_run(struct query *query, struct diag *diag)

@@ -11,7 +11,7 @@ static void trace(struct query *query,
                   const char *text)
 {
     trace_event(&query->ports->trace,
-                &(struct trace_entry){.kind = event,
+                &(struct trace_entry){.kind = (int)event,
                                       .batch = id->batch,
                                       .a = id->task,
                                       .b = id->attempt,

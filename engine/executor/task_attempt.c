@@ -139,7 +139,7 @@ static void
 trace(struct task_attempt *attempt, enum engine_event event, int64_t c, const char *text)
 {
     trace_event(&attempt->executor->ports->trace,
-                &(struct trace_entry){.kind = event,
+                &(struct trace_entry){.kind = (int)event,
                                       .batch = attempt->id.batch,
                                       .a = attempt->id.task,
                                       .b = attempt->id.attempt,
