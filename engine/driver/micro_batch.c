@@ -28,8 +28,12 @@ static void trace(struct query *query, enum engine_event event, int64_t batch, i
                 &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a});
 }
 
-static enum status write_offsets(struct query *query, const struct batch *batch, struct diag *diag)
+/* B. A batch that runs again has its offsets; they are never written twice. */
+static enum status log_offsets(struct query *query, const struct batch *batch, struct diag *diag)
 {
+    if (batch->rerun) {
+        return OK;
+    }
     struct buf sources = {0};
     struct buf content = {0};
     offsets_json(&batch->end, &sources);
@@ -39,16 +43,19 @@ static enum status write_offsets(struct query *query, const struct batch *batch,
                                      .conf = query->conf,
                                      .sources = (const char *)sources.data};
     offset_log_encode(&entry, &content);
+    failpoint(FP_OFFSETS_BEFORE, batch->id);
     enum status status =
         metadata_log_put(query->store, query->offsets_log, batch->id, buf_bytes(&content), diag);
     buf_free(&content);
     buf_free(&sources);
     if (status == OK) {
         trace(query, EVENT_OFFSETS_WRITTEN, batch->id, 0);
+        failpoint(FP_OFFSETS_AFTER, batch->id);
     }
     return status;
 }
 
+/* C, D */
 static enum status run_tasks(struct query *query,
                              const struct batch *batch,
                              struct task_set **tasks,
@@ -57,6 +64,7 @@ static enum status run_tasks(struct query *query,
 {
     struct kafka_range *ranges = NULL;
     size_t count = 0;
+    failpoint(FP_TASKS_BEFORE, batch->id);
     enum status status = kafka_plan_ranges(query->ports,
                                            query->plan,
                                            &batch->begin,
@@ -68,9 +76,14 @@ static enum status run_tasks(struct query *query,
     if (status != OK) {
         return batch_plan_failed(query->plan, status, diag);
     }
-    return task_scheduler_run(query, ranges, count, tasks, done, diag);
+    status = task_scheduler_run(query, ranges, count, tasks, done, diag);
+    if (status == OK && *done) {
+        failpoint(FP_TASKS_AFTER, batch->id);
+    }
+    return status;
 }
 
+/* E */
 static enum status commit_to_table(struct query *query,
                                    const struct batch *batch,
                                    const struct task_set *tasks,
@@ -89,6 +102,7 @@ static enum status commit_to_table(struct query *query,
         }
     }
     struct delta_commit_result result = {0};
+    failpoint(FP_SINK_BEFORE, batch->id);
     TRY(delta_commit_batch(query->table, &commit, &result, diag));
     struct trace_entry entry = {.kind = EVENT_SINK_SKIPPED, .batch = batch->id};
     entry.a = result.version;
@@ -98,18 +112,41 @@ static enum status commit_to_table(struct query *query,
         entry.c = rows;
     }
     trace_event(&query->ports->trace, &entry);
+    failpoint(FP_SINK_AFTER, batch->id);
     return OK;
 }
 
-static enum status write_commit(struct query *query, const struct batch *batch, struct diag *diag)
+/* C to E, unless an earlier run got as far as E: then F is all that is left (Spark's
+ * DeltaSink.addBatch looks first, too). Only a batch that runs again can be in the table: within
+ * one run E is followed by F. */
+static enum status
+fill_table(struct query *query, const struct batch *batch, bool *done, struct diag *diag)
+{
+    struct task_set *tasks = NULL;
+    *done = false;
+    if (batch->rerun) {
+        TRY(delta_has_batch(query->table, batch->id, done, diag));
+    }
+    if (*done) {
+        trace(query, EVENT_SINK_SKIPPED, batch->id, batch->id);
+        return OK;
+    }
+    TRY(run_tasks(query, batch, &tasks, done, diag));
+    return *done ? commit_to_table(query, batch, tasks, diag) : OK;
+}
+
+/* F */
+static enum status log_commit(struct query *query, const struct batch *batch, struct diag *diag)
 {
     struct buf content = {0};
     commit_log_encode(query->watermark_ms, &content);
+    failpoint(FP_COMMITS_BEFORE, batch->id);
     enum status status =
         metadata_log_put(query->store, query->commits_log, batch->id, buf_bytes(&content), diag);
     buf_free(&content);
     if (status == OK) {
         trace(query, EVENT_COMMIT_WRITTEN, batch->id, 0);
+        failpoint(FP_COMMITS_AFTER, batch->id);
     }
     return status;
 }
@@ -127,7 +164,7 @@ static void advance(struct query *query, const struct batch *batch)
     query->next_batch = batch->id + 1;
 }
 
-/* Entries older than minBatchesToRetain before this batch, offsets first, so that commits never
+/* G. Entries older than minBatchesToRetain before this batch, offsets first, so that commits never
  * lack their offsets from below. The threshold is Spark's (it purges while planning batch N; here
  * batch N is committed already, so that the id is a committed one: SPARK-24351). A purge that fails
  * costs space, not rows: the next one takes what was left. */
@@ -149,52 +186,24 @@ static void purge(struct query *query, const struct batch *batch)
 enum status micro_batch_run(struct query *query, enum batch_outcome *outcome, struct diag *diag)
 {
     struct batch batch = {.id = query->next_batch};
-    struct task_set *tasks = NULL;
     bool planned = false;
-    bool in_table = false;
     bool done = false;
     arena_reset(&query->batch_arena);
 
-    /* A */
-    TRY(batch_plan(query, &batch, &planned, diag));
+    TRY(batch_plan(query, &batch, &planned, diag)); /* A    plan.before, plan.after */
     if (!planned) {
         *outcome = BATCH_NO_DATA;
         return OK;
     }
-    /* B */
-    if (!batch.rerun) {
-        failpoint(FP_OFFSETS_BEFORE, batch.id);
-        TRY(write_offsets(query, &batch, diag));
-        failpoint(FP_OFFSETS_AFTER, batch.id);
+    TRY(log_offsets(query, &batch, diag));       /* B    offsets.before, offsets.after */
+    TRY(fill_table(query, &batch, &done, diag)); /* C-E  tasks.*, sink.before, sink.after */
+    if (!done) {
+        *outcome = BATCH_ABANDONED;
+        return OK;
     }
-    /* Did an earlier run get as far as E? Then F is all that is left (Spark's DeltaSink.addBatch
-     * looks first, too). Between runs only: within one, E is followed by F. */
-    if (batch.rerun) {
-        TRY(delta_has_batch(query->table, batch.id, &in_table, diag));
-    }
-    if (in_table) {
-        trace(query, EVENT_SINK_SKIPPED, batch.id, batch.id);
-    } else {
-        /* C, D */
-        failpoint(FP_TASKS_BEFORE, batch.id);
-        TRY(run_tasks(query, &batch, &tasks, &done, diag));
-        if (!done) {
-            *outcome = BATCH_ABANDONED;
-            return OK;
-        }
-        failpoint(FP_TASKS_AFTER, batch.id);
-        /* E */
-        failpoint(FP_SINK_BEFORE, batch.id);
-        TRY(commit_to_table(query, &batch, tasks, diag));
-        failpoint(FP_SINK_AFTER, batch.id);
-    }
-    /* F */
-    failpoint(FP_COMMITS_BEFORE, batch.id);
-    TRY(write_commit(query, &batch, diag));
-    failpoint(FP_COMMITS_AFTER, batch.id);
+    TRY(log_commit(query, &batch, diag)); /* F    commits.before, commits.after */
     advance(query, &batch);
-    /* G */
-    purge(query, &batch);
+    purge(query, &batch); /* G    purge.before, purge.after */
     *outcome = BATCH_DONE;
     return OK;
 }

@@ -271,38 +271,54 @@ static void trace(struct query *query, enum engine_event event, int64_t batch, i
                 &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a, .text = text});
 }
 
-enum status recovery_run(struct query *query, struct diag *diag)
+/* The query's id: the sink knows its batches by it. */
+static enum status read_metadata(struct query *query, struct diag *diag)
 {
     const char *checkpoint = query->plan->options.checkpoint_location;
-    struct recovery_decision decision = {0};
-    struct log_ids offsets = {0};
-    struct log_ids commits = {0};
     char fresh_id[UUID_TEXT_SIZE];
     bool created = false;
-
-    failpoint(FP_RECOVERY_BEGIN, -1);
     random_uuid(&query->ports->random, "query-id", 0, 0, fresh_id);
     TRY(stream_metadata_get(
         query->store, checkpoint, fresh_id, &query->arena, query->id, &created, diag));
     failpoint(FP_RECOVERY_METADATA, -1);
     trace(query, EVENT_QUERY_STARTED, -1, 0);
+    return OK;
+}
 
-    TRY(list_log(query, query->offsets_log, &offsets, diag));
-    failpoint(FP_RECOVERY_OFFSETS, latest(&offsets));
-    TRY(list_log(query, query->commits_log, &commits, diag));
-    failpoint(FP_RECOVERY_COMMITS, latest(&commits));
+static enum status
+read_logs(struct query *query, struct log_ids *offsets, struct log_ids *commits, struct diag *diag)
+{
+    TRY(list_log(query, query->offsets_log, offsets, diag));
+    failpoint(FP_RECOVERY_OFFSETS, latest(offsets));
+    TRY(list_log(query, query->commits_log, commits, diag));
+    failpoint(FP_RECOVERY_COMMITS, latest(commits));
+    return OK;
+}
 
-    TRY(recovery_decide(checkpoint, &offsets, &commits, &decision, diag));
+/* What was read may be visible and not yet durable, and batches will depend on it. */
+static enum status make_durable(struct query *query, struct diag *diag)
+{
+    TRY(sync_log(query, query->offsets_log, diag));
+    return sync_log(query, query->commits_log, diag);
+}
+
+enum status recovery_run(struct query *query, struct diag *diag)
+{
+    struct recovery_decision decision = {0};
+    struct log_ids offsets = {0};
+    struct log_ids commits = {0};
+    failpoint(FP_RECOVERY_BEGIN, -1);
+    TRY(read_metadata(query, diag));
+    TRY(read_logs(query, &offsets, &commits, diag));
+    TRY(recovery_decide(
+        query->plan->options.checkpoint_location, &offsets, &commits, &decision, diag));
     if (decision.kind != RECOVERY_NEW) {
         TRY(restore_offsets(query, &decision, latest(&offsets), diag));
     }
     if (decision.kind == RECOVERY_NEXT) {
         TRY(restore_watermark(query, latest(&commits), diag));
     }
-    /* What was read may be visible and not yet durable. From here on batches depend on it. */
-    TRY(sync_log(query, query->offsets_log, diag));
-    TRY(sync_log(query, query->commits_log, diag));
-
+    TRY(make_durable(query, diag));
     query->next_batch = decision.batch;
     query->rerun = decision.kind == RECOVERY_RERUN;
     failpoint(FP_RECOVERY_END, decision.batch);
