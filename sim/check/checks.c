@@ -44,7 +44,7 @@ void checks_fail(struct checks *checks, enum check_id check, const char *format,
     char evidence[1000];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(evidence, sizeof evidence, format, arguments);
+    (void)vsnprintf(evidence, sizeof evidence, format, arguments);
     va_end(arguments);
     kernel_violate(checks->kernel, check_name(check), "%s", evidence);
 }

@@ -72,14 +72,15 @@ void checks_waiting_for(const struct checks *checks, char *out, size_t size)
     bool driver = checks->drivers[0].alive || checks->drivers[1].alive;
     char when[40];
     timestamp_format(liveness->progress_us, 3, when);
-    snprintf(out,
-             size,
-             "%s; the last progress was %s of batch %lld at %s; %lld readable records are not in "
-             "the table%s",
-             driver ? "a driver lives" : "no driver lives",
-             trace_kind_name(liveness->progress_kind),
-             (long long)liveness->progress_batch,
-             when,
-             (long long)checks_lag(checks),
-             query == NULL ? "; no query has written its metadata" : "");
+    (void)snprintf(
+        out,
+        size,
+        "%s; the last progress was %s of batch %lld at %s; %lld readable records are not in "
+        "the table%s",
+        driver ? "a driver lives" : "no driver lives",
+        trace_kind_name(liveness->progress_kind),
+        (long long)liveness->progress_batch,
+        when,
+        (long long)checks_lag(checks),
+        query == NULL ? "; no query has written its metadata" : "");
 }

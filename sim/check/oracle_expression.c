@@ -73,15 +73,12 @@ static size_t quoted_end(struct parser *parser, size_t at, int quote)
 {
     while (at < parser->text.size) {
         int c = char_at(parser, at);
-        if (c == '\\' && quote == '\'') {
-            at += 2;
-        } else if (c == quote && char_at(parser, at + 1) == quote) {
-            at += 2;
-        } else if (c == quote) {
+        bool escape = c == '\\' && quote == '\'';
+        bool doubled = c == quote && char_at(parser, at + 1) == quote;
+        if (c == quote && !doubled) {
             return at;
-        } else {
-            at++;
         }
+        at += escape || doubled ? 2 : 1;
     }
     refuse(parser, "a quote without end");
     return parser->text.size;

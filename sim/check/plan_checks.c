@@ -217,13 +217,14 @@ static void resumes_right(struct checks *checks, const struct trace_record *reco
     }
 }
 
+/* The sink knows a batch by (query id, batch): under another id it would write it again. */
 static void started(struct checks *checks, const struct trace_record *record)
 {
     const struct check_query *query = checks_current(checks);
-    checks_count(checks, CHECK_ONE_WINNER);
+    checks_count(checks, CHECK_SINK_ONCE);
     if (query == NULL || strcmp(record->text, query->id) != 0) {
         checks_fail(checks,
-                    CHECK_ONE_WINNER,
+                    CHECK_SINK_ONCE,
                     "%s runs as query %s, but the checkpoint's metadata says %s",
                     record->process_name,
                     record->text,

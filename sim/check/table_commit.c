@@ -160,13 +160,15 @@ static bool read_add(struct reading *reading)
             pull_skip(json);
         }
     }
+    if (!fine || add->path.data == NULL || add->size < 0) {
+        return fine && refuse(reading, "an add without path or size");
+    }
     for (size_t i = 0; i + 1 < commit->add_count; i++) {
         if (bytes_equal(commit->adds[i].path, add->path)) {
             return refuse(reading, "one path is added twice");
         }
     }
-    return fine && ((add->path.size > 0 && add->size >= 0) ||
-                    refuse(reading, "an add without path or size"));
+    return true;
 }
 
 static bool read_remove(struct reading *reading)

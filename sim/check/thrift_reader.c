@@ -77,49 +77,47 @@ static struct open_value open_container(struct cursor *cursor, int type)
     return open;
 }
 
+enum { CONTAINER = 0x100 }; /* told from a struct, whose fields are walked */
+
+/* The next value to skip: an element or a field of the innermost that has one; what has none is
+ * closed. False: nothing is open any more. */
+static bool next_open(struct cursor *cursor, struct open_value *stack, size_t *depth, int *type)
+{
+    while (*depth > 0 && !cursor->failed) {
+        struct open_value *open = &stack[*depth - 1];
+        struct compact_fields fields = {.cursor = cursor};
+        if ((open->type & CONTAINER) == 0 && compact_next(&fields)) {
+            *type = fields.type;
+            return true;
+        }
+        if ((open->type & CONTAINER) != 0 && open->left > 0) {
+            bool is_key = (open->left & 1) == 0;
+            open->left--;
+            *type = is_key ? open->type & 0xff : open->other;
+            return true;
+        }
+        (*depth)--;
+    }
+    return false;
+}
+
 void compact_skip(struct cursor *cursor, int type)
 {
     struct open_value stack[NESTING_MAX];
     size_t depth = 0;
-    bool in_container = false;
-    for (;;) {
+    do {
+        bool element = depth > 0 && (stack[depth - 1].type & CONTAINER) != 0;
         if (cursor->failed || depth == NESTING_MAX) {
             cursor->failed = true;
-            return;
-        }
-        if (type == COMPACT_STRUCT) {
-            stack[depth++] = (struct open_value){.type = COMPACT_STRUCT, .left = 1};
+        } else if (type == COMPACT_STRUCT) {
+            stack[depth++] = (struct open_value){.type = COMPACT_STRUCT};
         } else if (type == COMPACT_LIST || type == COMPACT_SET || type == COMPACT_MAP) {
-            stack[depth++] = open_container(cursor, type);
-            stack[depth - 1].type |= 0x100; /* told from a struct whose fields are walked */
+            stack[depth] = open_container(cursor, type);
+            stack[depth++].type |= CONTAINER;
         } else {
-            skip_scalar(cursor, type, in_container);
+            skip_scalar(cursor, type, element);
         }
-        /* The next value to skip: an element, or a field, of the innermost that has one. */
-        for (;;) {
-            if (depth == 0 || cursor->failed) {
-                return;
-            }
-            struct open_value *open = &stack[depth - 1];
-            if ((open->type & 0x100) == 0) {
-                struct compact_fields fields = {.cursor = cursor};
-                if (compact_next(&fields)) {
-                    type = fields.type;
-                    in_container = false;
-                    break;
-                }
-                depth--;
-            } else if (open->left > 0) {
-                bool is_key = (open->left & 1) == 0;
-                open->left--;
-                type = is_key ? open->type & 0xff : open->other;
-                in_container = true;
-                break;
-            } else {
-                depth--;
-            }
-        }
-    }
+    } while (next_open(cursor, stack, &depth, &type));
 }
 
 int64_t compact_integer(struct compact_fields *fields)

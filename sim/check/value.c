@@ -63,7 +63,7 @@ void value_describe(const struct value *value, struct buf *out)
         buf_text(out, text);
         break;
     case TYPE_DOUBLE:
-        snprintf(text, sizeof text, "%.17g", value->as.real); /* for people only */
+        (void)snprintf(text, sizeof text, "%.17g", value->as.real); /* for people only */
         buf_text(out, text);
         break;
     case TYPE_STRING:
