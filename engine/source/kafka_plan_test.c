@@ -92,6 +92,27 @@ Test(kafka_latest, incomplete_metadata_is_asked_again)
     script_end(&script);
 }
 
+/* No partitions at all is never an answer, also when nothing is known yet. */
+Test(kafka_latest, an_empty_list_is_asked_again)
+{
+    struct script script = {
+        .metadata = {{.count = 0, .leaderless = -1, .absent = -1},
+                     {.count = 2, .leaderless = -1, .absent = -1}},
+        .metadata_count = 2,
+        .offsets = {{.latest = {11, 21}}},
+        .offsets_count = 1,
+    };
+    script_begin(&script);
+    const struct offsets nothing = {.topic = "flights"};
+    struct offsets latest;
+    cr_assert(eq(int,
+                 kafka_latest_offsets(
+                     &script.ports, &script.plan, &nothing, &script.arena, &latest, &script.diag),
+                 OK));
+    cr_assert(eq(sz, latest.count, 2));
+    script_end(&script);
+}
+
 /* A partition that stays away keeps the offset that was planned before: it is not "gone". */
 Test(kafka_latest, a_missing_partition_keeps_its_offset)
 {

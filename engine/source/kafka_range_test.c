@@ -231,8 +231,12 @@ Test(kafka_range, passing_errors_are_retried)
         .fetch_count = 6,
     };
     script_begin(&script);
+    int64_t begin_us = script.now_us;
     cr_assert(eq(int, read_range(&script, 5, 7), OK));
     expect_delivered(2, (int64_t[]){5, 6});
+    /* 100, 200, 400, 800, 1000 ms between the tries. */
+    cr_assert(ge(i64, script.now_us - begin_us, 2500 * US_PER_MS));
+    cr_assert(lt(i64, script.now_us - begin_us, 2600 * US_PER_MS));
     script_end(&script);
 }
 
@@ -254,6 +258,7 @@ Test(kafka_range, silence_is_a_failure)
     cr_assert(strstr(script.diag.text, "readable end 7") != NULL);
     cr_assert(ge(i64, script.now_us - begin_us, 120 * US_PER_SECOND));
     cr_assert(lt(i64, script.now_us - begin_us, 122 * US_PER_SECOND));
+    cr_assert(lt(sz, script.fetch_calls, 150)); /* it waits between tries, longer and longer */
     script_end(&script);
 }
 
