@@ -36,17 +36,6 @@ static bool anything_pending(const struct run *run)
     return supervisor_pending(run->supervisor) || injector_pending(run->injector);
 }
 
-static bool everything_committed(const struct run *run)
-{
-    if (!fake_broker_workloads_done(run->broker)) {
-        return false;
-    }
-    if (run->checks != NULL) {
-        return checks_caught_up(run->checks);
-    }
-    return run->committed > 0;
-}
-
 /* After each event: cheap tests first. */
 static bool run_over(void *context)
 {
@@ -75,7 +64,7 @@ static void look(void *context, uint64_t argument)
 {
     struct run *run = context;
     maybe(argument == 0);
-    bool done = supervisor_driver_alive(run->supervisor) && everything_committed(run);
+    bool done = supervisor_driver_alive(run->supervisor) && run_caught_up(run);
     if (!done) {
         run->caught_up_us = -1;
     } else if (run->caught_up_us < 0) {
@@ -243,7 +232,8 @@ void run_scenario(const struct scenario *scenario,
                         .start_us = scenario->start_us,
                         .caught_up_us = -1,
                         .idle_us = -1,
-                        .planned_batch = -1};
+                        .planned_batch = -1,
+                        .log_batch = -1};
     assemble(run, seed);
     result->outcome = loop(run);
     if (run->checks != NULL && result->outcome != OUTCOME_VIOLATION) {

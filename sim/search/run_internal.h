@@ -31,8 +31,9 @@ struct run {
     int64_t planned_batch; /* of the newest plan */
     int64_t planned_lag;   /* records readable and not committed when it was planned */
     int64_t planned_offsets;
-    int64_t planned_end; /* records planned so far, over all batches (re-runs not counted twice) */
-    int64_t committed;   /* records in committed batches */
+    int64_t planned_end;  /* records planned so far, over all batches (re-runs not counted twice) */
+    int64_t log_batch;    /* newest committed batch of the query that runs; -1: none */
+    uint32_t log_machine; /* where its checkpoint is seen from */
     int64_t counts[RUN_COUNTED_EVENTS];
 };
 
@@ -40,6 +41,10 @@ struct run {
  */
 void run_observe(void *context, const struct trace_record *record);
 void run_progress_end(struct run *run);
+
+/* run_caught_up.c: is everything readable in committed batches, and nothing more will come? */
+bool run_caught_up(const struct run *run);
+void run_saw_log(struct run *run, const struct trace_record *record);
 
 /* run_verdict.c: expectations and unfired events, after the run. First failure wins. */
 void run_judge(struct run *run);

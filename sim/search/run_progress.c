@@ -103,9 +103,6 @@ static void commit_written(struct run *run, const struct trace_record *record)
     struct run_result *result = run->result;
     run->progress_us = record->time_us;
     result->batches++;
-    if (record->batch == run->planned_batch) {
-        run->committed += run->planned_offsets;
-    }
     bool caught_up =
         record->batch == run->planned_batch && run->planned_offsets >= run->planned_lag;
     int64_t at_us = since_start(run, record->time_us);
@@ -130,6 +127,7 @@ void run_observe(void *context, const struct trace_record *record)
     if (record->kind >= 0 && record->kind < (int)ENGINE_EVENT_COUNT) {
         run->counts[record->kind]++;
     }
+    run_saw_log(run, record);
     switch (record->kind) {
     case WORLD_FAULT:
         fault_fired(run, record);

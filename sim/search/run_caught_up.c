@@ -1,0 +1,61 @@
+/* Has the engine caught up? Read off its own logs as they stand: the end of a run must not depend
+ * on whether the checks are on. */
+#include "engine/checkpoint/metadata_log.h"
+#include "engine/source/initial_offsets.h"
+#include "sim/search/run_internal.h"
+
+void run_saw_log(struct run *run, const struct trace_record *record)
+{
+    const struct sim_process *process = kernel_process(run->kernel, record->process);
+    if (process == NULL) {
+        return;
+    }
+    if (record->kind == (int)EVENT_QUERY_RESUMED) {
+        /* Everything before the batch to run is committed. */
+        run->log_machine = process->machine;
+        run->log_batch = record->batch - 1;
+    } else if (record->kind == (int)EVENT_COMMIT_WRITTEN) {
+        run->log_machine = process->machine;
+        run->log_batch = record->batch;
+    }
+}
+
+/* The ends of the newest committed batch, or where the query began. False: not there, or not whole.
+ */
+static bool read_position(const struct run *run, struct arena *arena, struct offsets *position)
+{
+    const char *checkpoint = run->scenario->plan->options.checkpoint_location;
+    struct bytes content;
+    struct diag diag = {0};
+    if (run->log_batch < 0) {
+        const char *path = arena_printf(arena, "%s/sources/0/0", checkpoint);
+        return fake_storage_look(run->storage, run->log_machine, path, &content) &&
+               initial_offsets_decode(arena, path, content, position, &diag) == OK;
+    }
+    struct offset_log_entry entry;
+    const char *path =
+        arena_printf(arena, "%s/offsets/%lld", checkpoint, (long long)run->log_batch);
+    return fake_storage_look(run->storage, run->log_machine, path, &content) &&
+           offset_log_decode(arena, path, content, &entry, &diag) == OK &&
+           offsets_parse(arena, bytes_of_text(entry.sources), position, &diag) == OK;
+}
+
+bool run_caught_up(const struct run *run)
+{
+    struct arena arena = {0};
+    struct offsets position = {0};
+    bool caught_up =
+        fake_broker_workloads_done(run->broker) && read_position(run, &arena, &position);
+    for (size_t t = 0; caught_up && t < run->scenario->topic_count; t++) {
+        const struct topic_config *topic = &run->scenario->topics[t];
+        bool subscribed = strcmp(topic->name, position.topic) == 0;
+        for (int32_t p = 0; subscribed && p < topic->partitions; p++) {
+            int64_t end = fake_broker_readable_end(run->broker, t, p);
+            int64_t start = fake_broker_log_start(run->broker, t, p);
+            int64_t at = offsets_get(&position, p);
+            caught_up = caught_up && (at < 0 ? start : at) >= end;
+        }
+    }
+    arena_free(&arena);
+    return caught_up;
+}
