@@ -22,17 +22,21 @@ static enum status refuse(struct diag *diag, const char *path, const char *what)
     return diag_fail(diag, "CHECKPOINT_INCONSISTENT", "%s", what);
 }
 
-/* Every id between the lowest (purge took what is below) and the highest must be there. */
-static enum status
-check_dense(const char *checkpoint, const char *name, const struct log_ids *log, struct diag *diag)
+/* Every id that is not below `floor` and stands between two others must be there. */
+static enum status check_dense(const struct recovery_logs *logs,
+                               const char *name,
+                               const struct log_ids *log,
+                               struct diag *diag)
 {
+    int64_t floor = latest(&logs->offsets) - logs->retained;
     for (size_t i = 1; i < log->count; i++) {
         int64_t missing = log->ids[i - 1] + 1;
         require(log->ids[i] >= missing);
-        if (log->ids[i] > missing) {
+        missing = missing < floor ? floor : missing;
+        if (missing < log->ids[i]) {
             char path[256];
             char text[512];
-            (void)snprintf(path, sizeof path, "%s/%s/%" PRId64, checkpoint, name, missing);
+            (void)snprintf(path, sizeof path, "%s/%s/%" PRId64, logs->checkpoint, name, missing);
             (void)snprintf(text,
                            sizeof text,
                            "batch %" PRId64 " doesn't exist in %s: the log has %" PRId64
@@ -105,24 +109,23 @@ static enum status refuse_no_predecessor(const char *checkpoint, int64_t offset,
     return refuse(diag, path, text);
 }
 
-enum status recovery_decide(const char *checkpoint,
-                            const struct log_ids *offsets,
-                            const struct log_ids *commits,
+enum status recovery_decide(const struct recovery_logs *logs,
                             struct recovery_decision *decision,
                             struct diag *diag)
 {
-    int64_t offset = latest(offsets);
-    int64_t commit = latest(commits);
+    require(logs->retained >= 1);
+    int64_t offset = latest(&logs->offsets);
+    int64_t commit = latest(&logs->commits);
     if (commit > offset) {
-        return refuse_commits_ahead(checkpoint, offset, commit, diag);
+        return refuse_commits_ahead(logs->checkpoint, offset, commit, diag);
     }
-    TRY(check_dense(checkpoint, "offsets", offsets, diag));
-    TRY(check_dense(checkpoint, "commits", commits, diag));
-    if (offset > 0 && offsets->count < 2) {
-        return refuse_no_predecessor(checkpoint, offset, diag);
+    TRY(check_dense(logs, "offsets", &logs->offsets, diag));
+    TRY(check_dense(logs, "commits", &logs->commits, diag));
+    if (offset > 0 && logs->offsets.count < 2) {
+        return refuse_no_predecessor(logs->checkpoint, offset, diag);
     }
     if (commit < offset - 1) {
-        return refuse_commits_behind(checkpoint, offset, commit, diag);
+        return refuse_commits_behind(logs->checkpoint, offset, commit, diag);
     }
     *decision = (struct recovery_decision){.kind = RECOVERY_NEW};
     if (offset >= 0) {
@@ -285,13 +288,12 @@ static enum status read_metadata(struct query *query, struct diag *diag)
     return OK;
 }
 
-static enum status
-read_logs(struct query *query, struct log_ids *offsets, struct log_ids *commits, struct diag *diag)
+static enum status read_logs(struct query *query, struct recovery_logs *logs, struct diag *diag)
 {
-    TRY(list_log(query, query->offsets_log, offsets, diag));
-    failpoint(FP_RECOVERY_OFFSETS, latest(offsets));
-    TRY(list_log(query, query->commits_log, commits, diag));
-    failpoint(FP_RECOVERY_COMMITS, latest(commits));
+    TRY(list_log(query, query->offsets_log, &logs->offsets, diag));
+    failpoint(FP_RECOVERY_OFFSETS, latest(&logs->offsets));
+    TRY(list_log(query, query->commits_log, &logs->commits, diag));
+    failpoint(FP_RECOVERY_COMMITS, latest(&logs->commits));
     return OK;
 }
 
@@ -304,19 +306,19 @@ static enum status make_durable(struct query *query, struct diag *diag)
 
 enum status recovery_run(struct query *query, struct diag *diag)
 {
+    const struct options *options = &query->plan->options;
     struct recovery_decision decision = {0};
-    struct log_ids offsets = {0};
-    struct log_ids commits = {0};
+    struct recovery_logs logs = {.checkpoint = options->checkpoint_location,
+                                 .retained = options->min_batches_to_retain};
     failpoint(FP_RECOVERY_BEGIN, -1);
     TRY(read_metadata(query, diag));
-    TRY(read_logs(query, &offsets, &commits, diag));
-    TRY(recovery_decide(
-        query->plan->options.checkpoint_location, &offsets, &commits, &decision, diag));
+    TRY(read_logs(query, &logs, diag));
+    TRY(recovery_decide(&logs, &decision, diag));
     if (decision.kind != RECOVERY_NEW) {
-        TRY(restore_offsets(query, &decision, latest(&offsets), diag));
+        TRY(restore_offsets(query, &decision, latest(&logs.offsets), diag));
     }
     if (decision.kind == RECOVERY_NEXT) {
-        TRY(restore_watermark(query, latest(&commits), diag));
+        TRY(restore_watermark(query, latest(&logs.commits), diag));
     }
     TRY(make_durable(query, diag));
     query->next_batch = decision.batch;

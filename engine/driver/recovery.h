@@ -8,7 +8,11 @@
  *
  * Everything else is refused by name. Spark is silent or merely warns about most of it, and goes on
  * to lose or repeat rows: commits without offsets, C < O-1 (batches C+1..O-1 may never have reached
- * the table), C > O, holes in either log (SPARK-38033), offsets/(O-1) missing. */
+ * the table), C > O, holes in either log (SPARK-38033), offsets/(O-1) missing.
+ *
+ * A hole is judged from id O - minBatchesToRetain on, which no purge takes. Below it, an entry that
+ * stands alone is no damage: an object store may carry out a put whose answer was lost long after,
+ * when the entry has been purged already. */
 #ifndef ENGINE_DRIVER_RECOVERY_H
 #define ENGINE_DRIVER_RECOVERY_H
 
@@ -31,12 +35,16 @@ struct log_ids {
     size_t count;
 };
 
-/* Decide. Pure.
- * * checkpoint  its path, for messages
- * Errors: ERR_FAILED with `diag`, class CHECKPOINT_INCONSISTENT, naming the file and the remedy. */
-MUST_CHECK enum status recovery_decide(const char *checkpoint,
-                                       const struct log_ids *offsets,
-                                       const struct log_ids *commits,
+struct recovery_logs {
+    const char *checkpoint; /* its path, for messages */
+    int64_t retained;       /* minBatchesToRetain, at least 1 */
+    struct log_ids offsets;
+    struct log_ids commits;
+};
+
+/* Decide. Pure. Errors: ERR_FAILED with `diag`, class CHECKPOINT_INCONSISTENT, naming the file and
+ * the remedy. */
+MUST_CHECK enum status recovery_decide(const struct recovery_logs *logs,
                                        struct recovery_decision *decision,
                                        struct diag *diag);
 

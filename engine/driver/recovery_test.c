@@ -28,11 +28,16 @@ static const struct row rows[] = {
     {{5, 6, 7, END}, {6, 7, END}, RECOVERY_NEXT, 8, NULL},
     {{6, 7, END}, {6, END}, RECOVERY_RERUN, 7, NULL},
 
+    /* entries below 7 - 3 that came back after they had been purged */
+    {{1, 4, 5, 6, 7, END}, {0, 1, 4, 5, 6, 7, END}, RECOVERY_NEXT, 8, NULL},
+    {{0, 2, 4, 5, 6, 7, END}, {2, 4, 5, 6, END}, RECOVERY_RERUN, 7, NULL},
+
     /* Spark's own fixture checkpoint-test-offsetId-commitId-inconsistent */
     {{0, 1, 2, 4, END}, {0, 1, 2, END}, -1, 0, "/c/offsets/3"},
     /* a hole further down, harmless to Spark */
     {{0, 2, 3, END}, {0, 1, 2, 3, END}, -1, 0, "/c/offsets/1"},
     {{0, 1, 2, 3, END}, {0, 2, 3, END}, -1, 0, "/c/commits/1"},
+    {{0, 1, 6, 7, END}, {5, 6, 7, END}, -1, 0, "/c/offsets/4"},
     /* where batch 7 begins is unknown */
     {{7, END}, {7, END}, -1, 0, "/c/offsets/6"},
     {{7, END}, {6, END}, -1, 0, "/c/offsets/6"},
@@ -57,11 +62,13 @@ Test(recovery, decides_or_refuses)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *row = &rows[i];
-        struct log_ids offsets = ids_of(row->offsets);
-        struct log_ids commits = ids_of(row->commits);
+        struct recovery_logs logs = {.checkpoint = "/c",
+                                     .retained = 3,
+                                     .offsets = ids_of(row->offsets),
+                                     .commits = ids_of(row->commits)};
         struct recovery_decision decision = {0};
         struct diag diag = {0};
-        enum status status = recovery_decide("/c", &offsets, &commits, &decision, &diag);
+        enum status status = recovery_decide(&logs, &decision, &diag);
         if (row->kind < 0) {
             cr_assert(eq(int, status, ERR_FAILED), "row %zu", i);
             cr_assert_str_eq(diag.error_class, "CHECKPOINT_INCONSISTENT", "row %zu", i);
@@ -82,11 +89,13 @@ Test(recovery, accepts_only_the_two_states_that_a_crash_leaves)
     static const int64_t ids[] = {0, 1, 2, 3, 4};
     for (size_t offset_count = 0; offset_count <= 5; offset_count++) {
         for (size_t commit_count = 0; commit_count <= 5; commit_count++) {
-            struct log_ids offsets = {ids, offset_count};
-            struct log_ids commits = {ids, commit_count};
+            struct recovery_logs logs = {.checkpoint = "/c",
+                                         .retained = 100,
+                                         .offsets = {ids, offset_count},
+                                         .commits = {ids, commit_count}};
             struct recovery_decision decision = {0};
             struct diag diag = {0};
-            enum status status = recovery_decide("/c", &offsets, &commits, &decision, &diag);
+            enum status status = recovery_decide(&logs, &decision, &diag);
             bool expected = offset_count == commit_count || offset_count == commit_count + 1;
             cr_assert(eq(int, status == OK, expected));
             if (expected) {
