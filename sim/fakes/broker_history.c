@@ -24,8 +24,8 @@ void history_extend(struct fake_broker *broker, struct partition *partition)
         if (partition->history_count == partition->history_capacity) {
             partition->history_capacity =
                 partition->history_capacity == 0 ? 16 : partition->history_capacity * 2;
-            partition->history = heap_realloc(
-                partition->history, partition->history_capacity * sizeof(*partition->history));
+            partition->history =
+                heap_realloc(partition->history, partition->history_capacity * sizeof(void *));
         }
         if (batch->readable_us < 0) {
             batch->readable_us = kernel_now_us(broker->kernel);

@@ -77,7 +77,7 @@ void log_append(struct broker_log *log, struct record_batch *batch)
     }
     if (log->batch_end == log->batch_capacity) {
         log->batch_capacity = log->batch_capacity == 0 ? 16 : log->batch_capacity * 2;
-        log->batches = heap_realloc(log->batches, log->batch_capacity * sizeof(*log->batches));
+        log->batches = heap_realloc(log->batches, log->batch_capacity * sizeof(void *));
     }
     struct log_segment *segment = active(log);
     if (segment->batch == log->batch_end) {

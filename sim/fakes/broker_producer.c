@@ -62,7 +62,7 @@ static void enqueue(struct lane *lane, struct record_batch *batch)
 {
     if (lane->queue_count == lane->queue_capacity) {
         lane->queue_capacity = lane->queue_capacity == 0 ? 4 : lane->queue_capacity * 2;
-        lane->queue = heap_realloc(lane->queue, lane->queue_capacity * sizeof(*lane->queue));
+        lane->queue = heap_realloc(lane->queue, lane->queue_capacity * sizeof(void *));
     }
     lane->queue[lane->queue_count++] = batch;
 }
@@ -103,7 +103,7 @@ static void acknowledge(struct lane *lane)
     if (done > 0) {
         lane->sent -= done;
         lane->queue_count -= done;
-        memmove(lane->queue, lane->queue + done, lane->queue_count * sizeof(*lane->queue));
+        memmove(lane->queue, lane->queue + done, lane->queue_count * sizeof(void *));
     }
 }
 

@@ -121,8 +121,10 @@ static void crash_broker(struct supervisor *supervisor, const struct fault_event
 {
     int64_t down_us = event->for_us > 0 ? event->for_us : BROKER_DOWN_DEFAULT_S * US_PER_SECOND;
     after(supervisor, down_us, restart_broker, event->target.index);
-    fake_broker_crash(
-        supervisor->world.broker, event->target.index, event->unsynced != UNSYNCED_KEPT);
+    /* "unsynced" makes it a crash of the broker's machine; without, its page cache survives. */
+    bool machine_crash = event->unsynced == UNSYNCED_DROPPED || event->unsynced == UNSYNCED_CUT ||
+                         event->unsynced == UNSYNCED_GARBLED;
+    fake_broker_crash(supervisor->world.broker, event->target.index, machine_crash);
 }
 
 static void crash(struct supervisor *supervisor,
