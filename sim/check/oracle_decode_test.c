@@ -22,7 +22,8 @@ static const char *decoded(struct bytes record, bool failfast, char *out)
         buf_text(&text, i == 0 ? "" : " ");
         value_describe(&cells[i], &text);
     }
-    snprintf(out, 256, "%.*s", (int)text.size, (const char *)text.data);
+    buf_byte(&text, 0);
+    snprintf(out, 256, "%s", (const char *)text.data);
     if (error != NULL) {
         snprintf(out, 256, "%s", error);
     }

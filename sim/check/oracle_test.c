@@ -14,9 +14,11 @@ static const char flights[] =
     "t\"},\"trigger\":{\"processingTime\":\"10s\"},"
     "\"options\":{\"checkpointLocation\":\"/shared/c\"}}";
 
+#define LATE                                                                                       \
+    "{\"event_time\":\"2001-01-01T00:47:00Z\",\"origin\":\"DTW\",\"x\":\"LAS\",\"delay\":66}"
+
 static const char *const records[] = {
-    "{\"event_time\":\"2001-01-01T00:47:00Z\",\"origin\":\"DTW\",\"destination\":\"LAS\",\"delay\":"
-    "66}",
+    LATE,
     "{\"event_time\":\"2001-01-01T01:24:00Z\",\"origin\":\"LAS\",\"delay\":-5}",
     "{\"event_time\":\"x\",\"origin\":\"LAS\",\"delay\":16}",
     "{\"origin\":null,\"delay\":100}",
