@@ -108,6 +108,7 @@ static enum status port_send(void *self, connection_id id, struct bytes message)
     struct station *station = self;
     struct kernel *kernel = station->network->kernel;
     require(message.size <= MESSAGE_SIZE_MAX);
+    kernel_port_call(kernel);
     struct end *end = end_find(station, id);
     if (end == NULL || end->closed || end->broken) {
         return ERR_BROKEN;
@@ -174,6 +175,7 @@ static enum status port_next(void *self, int64_t deadline_us, struct network_eve
     struct kernel *kernel = station->network->kernel;
     int64_t until_us = kernel_time_of(station->process, deadline_us);
     bool owed = false;
+    kernel_port_call(kernel);
     struct item *item = look(station);
     while (item == NULL && until_us > kernel_now_us(kernel) &&
            wait_for_arrival(station, until_us, &owed)) {

@@ -146,7 +146,11 @@ static void run_one(struct kernel *kernel)
 {
     struct event event = event_heap_pop(&kernel->events);
     require(event.time_us >= kernel->now_us);
-    kernel->same_time_count = event.time_us > kernel->now_us ? 0 : kernel->same_time_count + 1;
+    if (event.time_us > kernel->now_us) {
+        kernel->same_time_count = 0;
+        kernel->same_time_calls = 0;
+    }
+    kernel->same_time_count++;
     kernel->now_us = event.time_us;
     kernel->event_count++;
     event.callback(event.context, event.argument);

@@ -66,6 +66,7 @@ struct kernel {
     uint64_t event_sequence;
     uint64_t event_count;
     uint64_t same_time_count; /* events since virtual time last moved */
+    uint64_t same_time_calls; /* port calls since then */
     uint64_t wait_serial;
     uint64_t world_tie_count;
     uint64_t world_cost_counts[COST_COUNT];

@@ -6,6 +6,8 @@
 #include "engine/base/check.h"
 #include "sim/kernel/kernel_private.h"
 
+enum { CALLS_MAX = 1000000 };
+
 void running_check(struct kernel *kernel)
 {
     struct sim_process *process = kernel->running;
@@ -37,6 +39,14 @@ uint64_t kernel_sweep_count(const struct kernel *kernel)
 void kernel_port_call(struct kernel *kernel)
 {
     struct sim_process *process = kernel_current(kernel);
+    kernel->same_time_calls++;
+    if (kernel->same_time_calls > CALLS_MAX) { /* it spins on calls that cost nothing */
+        kernel_violate(kernel,
+                       "endless-loop",
+                       "%s makes a million port calls without virtual time moving",
+                       process->process.name);
+        kernel_kill(kernel, process); /* does not return */
+    }
     if (kernel->sweep_name == NULL || strcmp(kernel->sweep_name, process->process.name) != 0) {
         return;
     }
