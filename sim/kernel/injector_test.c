@@ -209,17 +209,17 @@ Test(injector, executor_alone_is_whoever_passes_and_counts_across_them)
     world_free(&world);
 }
 
-Test(injector, of_two_drivers_each_meets_its_own)
+Test(injector, a_second_driver_is_started_by_whoever_passes)
 {
     struct world world;
     world_new(&world);
-    at_point(add(&world, FAULT_PAUSE, TARGET_SECOND_DRIVER), FP_SINK_AFTER, 0, 1);
+    at_point(add(&world, FAULT_START, TARGET_SECOND_DRIVER), FP_SINK_AFTER, 0, 1);
     at_point(add(&world, FAULT_PAUSE, TARGET_DRIVER), FP_SINK_AFTER, 1, 1);
     arm(&world);
     spawn(&world, "driver", three_batches);
     spawn(&world, "second driver", three_batches);
     run_to_idle(&world);
-    cr_assert(eq(str, world.log, "[0 by second driver]@10 [1 by driver]@20 done@30 done@30 "));
+    cr_assert(eq(str, world.log, "[0 by driver]@10 [1 by driver]@20 done@30 done@30 "));
     world_free(&world);
 }
 
