@@ -70,6 +70,7 @@ static void look(void *context, uint64_t argument)
     } else if (run->caught_up_us < 0) {
         run->caught_up_us = kernel_now_us(run->kernel);
     }
+    run_sample_lag(run, kernel_now_us(run->kernel));
     kernel_at(run->kernel, kernel_now_us(run->kernel) + US_PER_SECOND, look, run, 0);
 }
 

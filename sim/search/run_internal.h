@@ -40,6 +40,8 @@ struct run {
 /* run_progress.c: fills result->recoveries, lag, runs, counters, from trace events as they happen.
  */
 void run_observe(void *context, const struct trace_record *record);
+/* How far the table is behind, now; at semantic events and once a virtual second. */
+void run_sample_lag(struct run *run, int64_t time_us);
 void run_progress_end(struct run *run);
 
 /* run_caught_up.c: is everything readable in committed batches, and nothing more will come? */

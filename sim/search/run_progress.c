@@ -69,11 +69,25 @@ static struct driver_run *run_of_process(struct run *run, uint32_t process)
     return NULL;
 }
 
-static void sample_lag(struct run *run, int64_t time_us)
+/* When the room is full every second sample goes: a long run is drawn coarser, not cut off. */
+static void thin_out(struct run_result *result)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < result->lag_count; i += 2) {
+        result->lag[kept] = result->lag[i];
+        kept++;
+    }
+    result->lag_count = kept;
+}
+
+void run_sample_lag(struct run *run, int64_t time_us)
 {
     struct run_result *result = run->result;
-    if (run->checks == NULL || result->lag_count == RUN_SAMPLES_MAX) {
+    if (run->checks == NULL) {
         return;
+    }
+    if (result->lag_count == RUN_SAMPLES_MAX) {
+        thin_out(result);
     }
     result->lag[result->lag_count] =
         (struct lag_sample){.at_us = since_start(run, time_us), .records = checks_lag(run->checks)};
@@ -131,7 +145,7 @@ void run_observe(void *context, const struct trace_record *record)
     switch (record->kind) {
     case WORLD_FAULT:
         fault_fired(run, record);
-        sample_lag(run, record->time_us);
+        run_sample_lag(run, record->time_us);
         break;
     case EVENT_QUERY_RESUMED: {
         struct driver_run *driver = run_of_process(run, record->process);
@@ -143,11 +157,11 @@ void run_observe(void *context, const struct trace_record *record)
     }
     case EVENT_BATCH_PLANNED:
         batch_planned(run, record);
-        sample_lag(run, record->time_us);
+        run_sample_lag(run, record->time_us);
         break;
     case EVENT_COMMIT_WRITTEN:
         commit_written(run, record);
-        sample_lag(run, record->time_us);
+        run_sample_lag(run, record->time_us);
         break;
     case EVENT_RANGE_SKIPPED: { /* by an executor, for the newest driver */
         size_t count = 0;
