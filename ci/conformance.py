@@ -9,7 +9,7 @@ import deltalake
 import duckdb
 
 tool, out = sys.argv[1], pathlib.Path(sys.argv[2])
-scenarios = ["baseline", "driver-crash-after-sink-commit", "object-store-unknown-outcomes"]
+scenarios = ["baseline", "driver-crash-after-sink-commit", "objects-lost-reply-delta-commit-applied"]
 
 
 def expected(scenario):
