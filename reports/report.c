@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "reports/text.h"
 
 static enum status
 open_file(struct report *report, const char *name, FILE **file, struct diag *diag)
@@ -24,48 +25,55 @@ open_file(struct report *report, const char *name, FILE **file, struct diag *dia
     return OK;
 }
 
-enum status report_open(const char *directory, struct report **out, struct diag *diag)
+/* Make the folder and those above it. */
+static enum status make_folder(const char *directory, struct diag *diag)
 {
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+    char path[384];
+    size_t length = strlen(directory);
+    if (length == 0 || length >= sizeof path) {
+        return diag_fail(diag, "REPORT_FAILED", "--report needs a folder's path of 1 to 383 bytes");
+    }
+    memcpy(path, directory, length + 1);
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0777); /* an error shows at the last one */
+        *slash = '/';
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         return diag_fail(
             diag, "REPORT_FAILED", "the folder %s cannot be made: %s", directory, strerror(errno));
     }
-    struct report *report = heap_alloc(sizeof *report);
-    (void)snprintf(report->directory, sizeof report->directory, "%s", directory);
-    *out = report;
+    return OK;
+}
+
+static enum status open_files(struct report *report, struct diag *diag)
+{
     TRY(open_file(report, "recovery.csv", &report->csv, diag));
     TRY(open_file(report, "result.json", &report->json, diag));
     TRY(open_file(report, "junit.xml", &report->junit, diag));
+    return OK;
+}
+
+enum status report_open(const char *directory, struct report **out, struct diag *diag)
+{
+    TRY(make_folder(directory, diag));
+    struct report *report = heap_alloc(sizeof *report);
+    (void)snprintf(report->directory, sizeof report->directory, "%s", directory);
+    if (open_files(report, diag) != OK) {
+        FILE *files[] = {report->csv, report->json, report->junit};
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+            if (files[i] != NULL) {
+                (void)fclose(files[i]);
+            }
+        }
+        heap_free(report);
+        return ERR_FAILED;
+    }
+    *out = report;
     (void)fprintf(report->csv,
                   "scenario,seed,fault,target,point,at_s,first_commit_s,caught_up_s,"
                   "to_first_commit_s,to_caught_up_s,rows_replayed\n");
     return OK;
-}
-
-/* XML text: the five entities; control characters become '?'. */
-static void put_xml(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            buf_text(out, "&amp;");
-            break;
-        case '<':
-            buf_text(out, "&lt;");
-            break;
-        case '>':
-            buf_text(out, "&gt;");
-            break;
-        case '"':
-            buf_text(out, "&quot;");
-            break;
-        case '\'':
-            buf_text(out, "&apos;");
-            break;
-        default:
-            buf_byte(out, (unsigned char)*text < 0x20 ? '?' : (uint8_t)*text);
-        }
-    }
 }
 
 static void put_time(FILE *file, int64_t time_us)
@@ -77,13 +85,16 @@ static void put_time(FILE *file, int64_t time_us)
 
 static void add_csv(struct report *report, const struct run_result *result)
 {
+    struct buf name = {0};
+    text_csv(&name, result->scenario);
     for (size_t i = 0; i < result->recovery_count; i++) {
         const struct recovery *recovery = &result->recoveries[i];
         int64_t first_us = recovery->first_commit_us;
         int64_t caught_up_us = recovery->caught_up_us;
         (void)fprintf(report->csv,
-                      "%s,%" PRIu64 ",%s,%s,%s,",
-                      result->scenario,
+                      "%.*s,%" PRIu64 ",%s,%s,%s,",
+                      (int)name.size,
+                      (const char *)name.data,
                       result->seed,
                       recovery->fault,
                       recovery->target,
@@ -100,13 +111,14 @@ static void add_csv(struct report *report, const struct run_result *result)
         (void)fprintf(report->csv, ",%" PRId64 "\n", recovery->rows_replayed);
         plot_add_recovery(report, recovery);
     }
+    buf_free(&name);
 }
 
 static void add_case(struct report *report, const struct run_result *result)
 {
     struct buf *out = &report->cases;
     buf_text(out, "  <testcase classname=\"aftershock\" name=\"");
-    put_xml(out, result->scenario);
+    text_xml(out, result->scenario);
     buf_printf(out,
                " seed %" PRIu64 "\" time=\"%" PRId64 ".%06" PRId64 "\"",
                result->seed,
@@ -118,10 +130,28 @@ static void add_case(struct report *report, const struct run_result *result)
     }
     report->failures++;
     buf_text(out, ">\n    <failure type=\"");
-    put_xml(out, result->failed_check);
+    text_xml(out, result->failed_check);
+    buf_text(out, "\" message=\"");
+    text_xml(out, result->evidence);
     buf_text(out, "\">");
-    put_xml(out, result->evidence);
-    buf_text(out, "</failure>\n  </testcase>\n");
+    text_xml(out, result->evidence);
+    buf_printf(out,
+               "\nseed %" PRIu64 ", outcome %s, trace %016" PRIx64 "</failure>\n  </testcase>\n",
+               result->seed,
+               outcome_name(result->outcome),
+               result->trace_hash);
+}
+
+void report_add_error(struct report *report, const char *file, const char *text)
+{
+    struct buf *out = &report->cases;
+    report->count++;
+    report->errors++;
+    buf_text(out, "  <testcase classname=\"aftershock\" name=\"");
+    text_xml(out, file);
+    buf_text(out, "\" time=\"0\">\n    <error type=\"INVALID_SCENARIO\" message=\"");
+    text_xml(out, text);
+    buf_text(out, "\"/>\n  </testcase>\n");
 }
 
 void report_add(struct report *report, const struct run_result *result)
@@ -134,10 +164,18 @@ void report_add(struct report *report, const struct run_result *result)
     add_csv(report, result);
     add_case(report, result);
     report->count++;
-    bool better = !result->pass && !report->lag_of_failure;
-    if (report->lag_count == 0 || better) {
-        plot_keep_lag(report, result);
-    }
+    report->wall_us += result->wall_us;
+    plot_keep_lag(report, result);
+}
+
+void report_add_lag(struct report *report, const struct run_result *result)
+{
+    plot_keep_lag(report, result);
+}
+
+bool report_wants_lag(const struct report *report)
+{
+    return !report->lag.there;
 }
 
 static enum status close_file(FILE *file, const char *name, struct diag *diag)
@@ -154,9 +192,13 @@ enum status report_close(struct report *report, struct diag *diag)
     require(report != NULL);
     (void)fprintf(report->junit,
                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                  "<testsuite name=\"aftershock\" tests=\"%zu\" failures=\"%zu\">\n",
+                  "<testsuite name=\"aftershock\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+                  "time=\"%" PRId64 ".%06" PRId64 "\">\n",
                   report->count,
-                  report->failures);
+                  report->failures,
+                  report->errors,
+                  report->wall_us / 1000000,
+                  report->wall_us % 1000000);
     (void)fwrite(report->cases.data, 1, report->cases.size, report->junit);
     (void)fputs("</testsuite>\n", report->junit);
     enum status csv = close_file(report->csv, "recovery.csv", diag);
@@ -164,9 +206,7 @@ enum status report_close(struct report *report, struct diag *diag)
     enum status junit = close_file(report->junit, "junit.xml", diag);
     enum status plots = plot_draw(report, diag);
     buf_free(&report->cases);
-    buf_free(&report->points);
-    buf_free(&report->lag);
-    buf_free(&report->bands);
+    plot_free(report);
     heap_free(report);
     return csv == OK && json == OK && junit == OK && plots == OK ? OK : ERR_FAILED;
 }

@@ -4,6 +4,8 @@
 #ifndef SIM_CLI_CLI_H
 #define SIM_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "scenarios/loader/scenario.h"
 #include "sim/search/run.h"
 
@@ -17,6 +19,8 @@ enum exit_code {
     EXIT_NONDETERMINISM = 4,
     EXIT_TOOL = 5
 };
+
+struct report;
 
 struct cli {
     const char *command;
@@ -55,11 +59,15 @@ int command_version(const struct cli *cli);
 /* ---- shared by the commands (common.c)
  * --------------------------------------------------------------- */
 
+/* A text that others wrote, without what would steer a terminal. */
+void cli_put(FILE *file, const char *text);
+/* A line of a transcript on stdout, likewise, without its newline. */
+void cli_put_line(const struct buf *line);
 /* Say an error on stderr, as "aftershock: file:line:column: path: text [CLASS]". */
 void cli_complain(const struct diag *diag);
-/* Load a scenario or complain; NULL on error. Memory of the host, freed with the program's arena.
- */
-const struct scenario *cli_load(const struct cli *cli, struct arena *arena, const char *file);
+/* Load a scenario or complain; NULL on error, which then stands in `report` (NULL: none) too. */
+const struct scenario *
+cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report);
 /* Real time, for wall_s and progress only. */
 int64_t cli_wall_us(void);
 /* Write the record of a failed run beside the caller and print the one line that replays it. */

@@ -5,11 +5,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/base/units.h"
 #include "reports/record.h"
+#include "reports/report.h"
+#include "reports/text.h"
 #include "sim/cli/commit.h"
 
 const char *cli_commit(void)
@@ -17,22 +20,50 @@ const char *cli_commit(void)
     return AFTERSHOCK_COMMIT;
 }
 
+void cli_put(FILE *file, const char *text)
+{
+    struct buf out = {0};
+    text_terminal(&out, bytes_of_text(text));
+    (void)fwrite(out.data, 1, out.size, file);
+    buf_free(&out);
+}
+
+void cli_put_line(const struct buf *line)
+{
+    struct buf out = {0};
+    text_terminal(&out, bytes_of(line->data, line->size - (line->size > 0)));
+    (void)fwrite(out.data, 1, out.size, stdout);
+    buf_free(&out);
+}
+
 void cli_complain(const struct diag *diag)
 {
     char text[1400];
     diag_format(diag, text, sizeof text);
-    (void)fprintf(stderr, "aftershock: %s\n", text);
+    (void)fputs("aftershock: ", stderr);
+    cli_put(stderr, text);
+    (void)fputc('\n', stderr);
 }
 
-const struct scenario *cli_load(const struct cli *cli, struct arena *arena, const char *file)
+const struct scenario *
+cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report)
 {
     struct scenario *scenario = NULL;
     struct diag diag = {0};
-    if (scenario_load(arena, file, cli->root, &scenario, &diag) != OK) {
-        cli_complain(&diag);
-        return NULL;
+    struct stat status;
+    if (stat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
+        (void)snprintf(diag.file, sizeof diag.file, "%s", file);
+        (void)diag_fail(&diag, "USAGE", "a folder, expected scenario files: %s/*.json", file);
+    } else if (scenario_load(arena, file, cli->root, &scenario, &diag) == OK) {
+        return scenario;
     }
-    return scenario;
+    cli_complain(&diag);
+    if (report != NULL) {
+        char text[1400];
+        diag_format(&diag, text, sizeof text);
+        report_add_error(report, file, text);
+    }
+    return NULL;
 }
 
 int64_t cli_wall_us(void)
@@ -67,26 +98,38 @@ void cli_write_record(const struct cli *cli,
     if (file != NULL) {
         bad = fclose(file) != 0 || bad;
     }
+    int error = errno;
     buf_free(&text);
     FILE *out = cli->json ? stderr : stdout;
+    struct buf line = {0};
     if (bad) {
-        (void)fprintf(stderr, "aftershock: %s could not be written: %s\n", path, strerror(errno));
-        (void)fprintf(
-            out, "  replay: aftershock run %s --seed %" PRIu64 "\n", scenario->file, result->seed);
-        return;
+        (void)fputs("aftershock: ", stderr);
+        cli_put(stderr, path);
+        (void)fprintf(stderr, " could not be written: %s\n", strerror(error));
+        buf_text(&line, "aftershock run ");
+        text_shell(&line, scenario->file);
+        if (result->seed > 0) {
+            buf_printf(&line, " --seed %" PRIu64, result->seed);
+        }
+    } else {
+        buf_text(&line, "aftershock replay ");
+        text_shell(&line, path);
     }
-    (void)fprintf(out, "  replay: aftershock replay %s\n", path);
+    (void)fputs("  replay: ", out);
+    buf_byte(&line, '\0');
+    cli_put(out, (const char *)line.data);
+    (void)fputc('\n', out);
+    buf_free(&line);
 }
 
 void cli_print_verdict(const struct run_result *result)
 {
     char virtual_time[48];
     duration_format(result->virtual_us / US_PER_MS * US_PER_MS, virtual_time);
-    (void)printf("%s %s seed %" PRIu64 ": %s, %" PRId64 " batches, %" PRIu32
-                 " driver start%s, %" PRId64 " records in, %" PRId64
-                 " rows out, %s virtual in %.3f s, trace %016" PRIx64 "\n",
-                 result->pass ? "PASS" : "FAIL",
-                 result->scenario,
+    (void)fputs(result->pass ? "PASS " : "FAIL ", stdout);
+    cli_put(stdout, result->scenario);
+    (void)printf(" seed %" PRIu64 ": %s, %" PRId64 " batches, %" PRIu32 " driver start%s, %" PRId64
+                 " records in, %" PRId64 " rows out, %s virtual in %.3f s, trace %016" PRIx64 "\n",
                  result->seed,
                  outcome_name(result->outcome),
                  result->batches,
@@ -98,6 +141,8 @@ void cli_print_verdict(const struct run_result *result)
                  (double)result->wall_us / 1e6,
                  result->trace_hash);
     if (!result->pass) {
-        (void)printf("  %s: %s\n", result->failed_check, result->evidence);
+        (void)printf("  %s: ", result->failed_check);
+        cli_put(stdout, result->evidence);
+        (void)putchar('\n');
     }
 }

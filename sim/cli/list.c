@@ -99,19 +99,23 @@ static size_t find_scenarios(char (*paths)[PATH_SIZE])
 static int list_one(const struct cli *cli, const char *file)
 {
     struct arena arena = {0};
-    const struct scenario *scenario = cli_load(cli, &arena, file);
+    const struct scenario *scenario = cli_load(cli, &arena, file, NULL);
     if (scenario == NULL) {
         arena_free(&arena);
         return EXIT_USAGE;
     }
     char mutants[256];
     bool is_proven = proven_by(scenario->name, mutants, sizeof mutants);
-    (void)printf("  %-46s %s%s%s\n      %s\n",
-                 scenario->name,
+    (void)fputs("  ", stdout);
+    cli_put(stdout, scenario->name);
+    (void)printf("%*s %s%s%s\n      ",
+                 strlen(scenario->name) < 46 ? 46 - (int)strlen(scenario->name) : 0,
+                 "",
                  is_proven ? "proven (" : "unproven",
                  is_proven ? mutants : "",
-                 is_proven ? ")" : "",
-                 scenario->story);
+                 is_proven ? ")" : "");
+    cli_put(stdout, scenario->story);
+    (void)putchar('\n');
     arena_free(&arena);
     return EXIT_AS_EXPECTED;
 }

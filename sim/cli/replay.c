@@ -11,6 +11,7 @@
 #include "engine/base/heap.h"
 #include "reports/transcript.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/swarm.h"
 
 struct record {
     const char *commit;
@@ -69,7 +70,8 @@ static void tell(void *context, const struct trace_record *record)
     const struct scenario *scenario = context;
     struct buf line = {0};
     if (transcript_line(record, scenario->start_us, &line)) {
-        (void)printf("%.*s", (int)line.size, (const char *)line.data);
+        cli_put_line(&line);
+        (void)putchar('\n');
     }
     buf_free(&line);
 }
@@ -94,6 +96,8 @@ run_again(const struct cli *cli, const struct record *record, const struct scena
     int code = run_exit_code(result);
     if (same_trace && same_check) {
         (void)printf("  the same failure, the same trace\n");
+    } else if (strcmp(record->check, SWARM_WORKER_DIED) == 0) {
+        (void)printf("  the record is of a worker that died; this run did not\n");
     } else if (strcmp(record->commit, cli_commit()) == 0) {
         (void)printf("  NONDETERMINISM: same commit, but the record has trace %s and check %s\n",
                      record->trace,

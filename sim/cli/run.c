@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,12 +29,10 @@ static void print_timeline(struct watcher *watcher, const struct trace_record *r
     }
     bool fault = record->kind == WORLD_FAULT || record->kind == EVENT_EXECUTOR_LOST;
     bool commit = record->kind == EVENT_COMMIT_WRITTEN;
-    const char *color = fault ? "\033[1;31m" : commit ? "\033[32m" : "";
-    (void)printf("%s%.*s%s",
-                 watcher->color ? color : "",
-                 (int)watcher->line.size,
-                 (const char *)watcher->line.data,
-                 watcher->color ? "\033[0m" : "");
+    const char *color = !watcher->color ? "" : fault ? "\033[1;31m" : commit ? "\033[32m" : "";
+    (void)fputs(color, stdout);
+    cli_put_line(&watcher->line);
+    (void)puts(color[0] == '\0' ? "" : "\033[0m");
 }
 
 static void watch(void *context, const struct trace_record *record)
@@ -65,7 +64,8 @@ static int run_one(const struct cli *cli,
                                   .table_context = (void *)(uintptr_t)cli};
     watcher->start_us = scenario->start_us;
     if (watcher->timeline) {
-        (void)printf("%s\n", scenario->story);
+        cli_put(stdout, scenario->story);
+        (void)putchar('\n');
     }
     int64_t before_us = cli_wall_us();
     run_scenario(scenario, cli->seed, &options, result);
@@ -129,7 +129,7 @@ int command_run(const struct cli *cli)
     bool terminal = isatty(STDOUT_FILENO) == 1;
     struct watcher watcher = {
         .timeline = cli->timeline || (terminal && !cli->json && cli->file_count == 1),
-        .color = terminal,
+        .color = terminal && getenv("NO_COLOR") == NULL, /* no-color.org */
     };
     struct report *report = NULL;
     int code = open_outputs(cli, &watcher, &report);
@@ -139,7 +139,7 @@ int command_run(const struct cli *cli)
     struct run_result *result = heap_alloc(sizeof *result);
     for (size_t i = 0; i < cli->file_count; i++) {
         struct arena arena = {0};
-        const struct scenario *scenario = cli_load(cli, &arena, cli->files[i]);
+        const struct scenario *scenario = cli_load(cli, &arena, cli->files[i], report);
         int one = scenario == NULL ? EXIT_USAGE : run_one(cli, scenario, &watcher, report, result);
         code = run_exit_code_worse(code, one);
         arena_free(&arena);

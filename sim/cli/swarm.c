@@ -11,16 +11,22 @@
 #include "engine/base/heap.h"
 #include "reports/report.h"
 
-enum { RECORDS_MAX = 20 }; /* records written for one file; later failures are counted */
+enum {
+    RECORDS_MAX = 20, /* records written for one file; later failures are counted */
+    PROGRESS_EVERY_US = 100000
+};
 
 struct swarm {
     const struct cli *cli;
     struct report *report;
     struct run_result *result;
     int code;
+    bool progress; /* stderr is a terminal */
     /* of the current file */
     uint64_t failures;
-    uint64_t hash; /* over all trace hashes: equal runs of a swarm are compared by one number */
+    uint64_t deaths;  /* of workers */
+    int64_t shown_us; /* when progress was last shown, since before_us */
+    uint64_t hash;    /* over all trace hashes: equal runs of a swarm are compared by one number */
     int64_t virtual_us;
     int64_t before_us;
     uint64_t evaluations[RUN_CHECKS_MAX];
@@ -44,24 +50,33 @@ static void record_failure(struct swarm *swarm, const struct scenario *scenario)
                       swarm->result->trace_hash);
         swarm->code = run_exit_code_worse(swarm->code, EXIT_NONDETERMINISM);
     }
+    if (swarm->report != NULL) {
+        report_add_lag(swarm->report, swarm->result);
+    }
     cli_write_record(swarm->cli, scenario, swarm->result, buf_bytes(&last));
     buf_free(&last);
 }
 
-static void worker_died(struct swarm *swarm, const struct scenario *scenario, int signal)
+/* A swarm without a failure shows the lag of its first seed. */
+static void draw_first_lag(struct swarm *swarm, const struct scenario *scenario)
 {
-    struct run_result *result = swarm->result;
-    (void)snprintf(result->failed_check, sizeof result->failed_check, "worker-died");
-    (void)snprintf(result->evidence,
-                   sizeof result->evidence,
-                   "the worker died of signal %d while it ran this seed",
-                   signal);
-    swarm->code = run_exit_code_worse(swarm->code, EXIT_TOOL);
-    cli_print_verdict(result);
-    cli_write_record(swarm->cli, scenario, result, (struct bytes){0});
+    if (swarm->report == NULL || !report_wants_lag(swarm->report)) {
+        return;
+    }
+    struct run_options options = {.checks = true, .noise = true};
+    run_scenario(scenario, swarm->cli->seed_first, &options, swarm->result);
+    report_add_lag(swarm->report, swarm->result);
 }
 
-static void take_result(struct swarm *swarm, const struct scenario *scenario, int died_of)
+/* Progress shares the terminal with what is said about failures. */
+static void clear_progress(const struct swarm *swarm)
+{
+    if (swarm->progress) {
+        (void)fputs("\r\033[K", stderr);
+    }
+}
+
+static void take_result(struct swarm *swarm, const struct scenario *scenario, bool died)
 {
     struct run_result *result = swarm->result;
     swarm->hash = hash_chain(swarm->hash, result->trace_hash);
@@ -79,37 +94,42 @@ static void take_result(struct swarm *swarm, const struct scenario *scenario, in
     if (swarm->report != NULL) {
         report_add(swarm->report, result);
     }
-    if (died_of != 0) {
-        swarm->failures++;
-        worker_died(swarm, scenario, died_of);
-    } else if (!result->pass) {
-        swarm->failures++;
-        swarm->code = run_exit_code_worse(swarm->code, run_exit_code(result));
-        if (swarm->failures <= RECORDS_MAX) {
-            if (!swarm->cli->json) {
-                cli_print_verdict(result);
-            }
-            record_failure(swarm, scenario);
-        }
+    if (result->pass) {
+        return;
+    }
+    swarm->failures++;
+    swarm->deaths += died;
+    swarm->code = run_exit_code_worse(swarm->code, died ? EXIT_TOOL : run_exit_code(result));
+    if (swarm->failures > RECORDS_MAX) {
+        return;
+    }
+    clear_progress(swarm);
+    if (!swarm->cli->json) {
+        cli_print_verdict(result);
+    }
+    if (died) {
+        cli_write_record(swarm->cli, scenario, result, (struct bytes){0});
+    } else {
+        record_failure(swarm, scenario);
     }
 }
 
-static void show_progress(const struct swarm *swarm, const struct scenario *scenario, uint64_t done)
+static void show_progress(struct swarm *swarm, const struct scenario *scenario, uint64_t done)
 {
     uint64_t seeds = swarm->cli->seed_last - swarm->cli->seed_first + 1;
     int64_t wall_us = cli_wall_us() - swarm->before_us;
-    int64_t rate = wall_us > 0 ? (int64_t)done * 1000000 / wall_us : 0;
+    if (!swarm->progress || wall_us < swarm->shown_us + PROGRESS_EVERY_US) {
+        return;
+    }
+    swarm->shown_us = wall_us;
+    clear_progress(swarm);
+    cli_put(stderr, scenario->name);
     (void)fprintf(stderr,
-                  "\r\033[K%s: %" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed, %" PRId64
-                  " seeds/s",
-                  scenario->name,
+                  ": %" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed, %" PRId64 " seeds/s",
                   done,
                   seeds,
                   swarm->failures,
-                  rate);
-    if (done == seeds) {
-        (void)fputs("\r\033[K", stderr);
-    }
+                  (int64_t)done * 1000000 / wall_us);
 }
 
 /* In a suite, an applicable check that never ran is a failed check. */
@@ -134,24 +154,27 @@ static void summarise(const struct swarm *swarm, const struct scenario *scenario
     if (swarm->cli->json) {
         return;
     }
-    (void)printf("%s %s: %" PRIu64 " seeds, %" PRIu64
+    (void)fputs(swarm->failures == 0 ? "PASS " : "FAIL ", stdout);
+    cli_put(stdout, scenario->name);
+    (void)printf(": %" PRIu64 " seeds, %" PRIu64
                  " failed, %.1f h virtual in %.2f s (%.0f seeds/s), "
                  "traces %016" PRIx64 "\n",
-                 swarm->failures == 0 ? "PASS" : "FAIL",
-                 scenario->name,
                  seeds,
                  swarm->failures,
                  (double)swarm->virtual_us / 3.6e9,
                  (double)wall_us / 1e6,
                  (double)seeds / ((double)wall_us / 1e6),
                  swarm->hash);
+    if (swarm->failures > RECORDS_MAX) {
+        (void)printf("  records of the first %d failures were written\n", RECORDS_MAX);
+    }
     name_idle_checks(swarm);
 }
 
 static void swarm_file(struct swarm *swarm, const char *file, unsigned jobs)
 {
     struct arena arena = {0};
-    const struct scenario *scenario = cli_load(swarm->cli, &arena, file);
+    const struct scenario *scenario = cli_load(swarm->cli, &arena, file, swarm->report);
     if (scenario == NULL) {
         swarm->code = run_exit_code_worse(swarm->code, EXIT_USAGE);
         arena_free(&arena);
@@ -164,18 +187,20 @@ static void swarm_file(struct swarm *swarm, const char *file, unsigned jobs)
     for (size_t i = 0; i < RUN_CHECKS_MAX; i++) {
         swarm->evaluations[i] = 0;
     }
-    bool progress = isatty(STDERR_FILENO) == 1;
+    swarm->shown_us = 0;
+    swarm->deaths = 0;
     struct swarm_pool *pool =
         swarm_pool_new(scenario, swarm->cli->seed_first, swarm->cli->seed_last, jobs);
-    int died_of = 0;
-    for (uint64_t done = 1; swarm_pool_next(pool, swarm->result, &died_of); done++) {
-        take_result(swarm, scenario, died_of);
-        if (progress &&
-            (done % 64 == 0 || done == swarm->cli->seed_last - swarm->cli->seed_first + 1)) {
-            show_progress(swarm, scenario, done);
-        }
+    bool died = false;
+    for (uint64_t done = 1; swarm_pool_next(pool, swarm->result, &died); done++) {
+        take_result(swarm, scenario, died);
+        show_progress(swarm, scenario, done);
     }
+    clear_progress(swarm);
     swarm_pool_free(pool);
+    if (swarm->deaths == 0) {
+        draw_first_lag(swarm, scenario);
+    }
     summarise(swarm, scenario);
     arena_free(&arena);
 }
@@ -189,6 +214,7 @@ int command_swarm(const struct cli *cli)
         heap_free(swarm.result);
         return EXIT_USAGE;
     }
+    swarm.progress = isatty(STDERR_FILENO) == 1;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned jobs = cli->jobs > 0 ? cli->jobs : cores > 0 ? (unsigned)cores : 1;
     (void)fflush(stdout); /* workers must not inherit unwritten text */

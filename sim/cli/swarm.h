@@ -12,10 +12,12 @@ struct swarm_pool;
 struct swarm_pool *
 swarm_pool_new(const struct scenario *scenario, uint64_t first, uint64_t last, unsigned jobs);
 
-/* The result of the next seed in order; waits for it. False behind the last. When the worker of
- * this seed died of a signal,
- * `*died_of` is its number and the result only names the seed. */
-bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, int *died_of);
+/* "Check" of a seed whose worker died; no run can be compared with it. */
+#define SWARM_WORKER_DIED "worker-died"
+
+/* The result of the next seed in order; waits for it. False behind the last. `*died`: the worker of
+ * this seed died; the result only names the seed and, as evidence, the signal or exit code. */
+bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, bool *died);
 
 void swarm_pool_free(struct swarm_pool *pool);
 

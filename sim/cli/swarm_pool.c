@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,8 +106,9 @@ swarm_pool_new(const struct scenario *scenario, uint64_t first, uint64_t last, u
     return pool;
 }
 
-/* The worker died while it ran `seed`: which signal? Start another for the seeds behind it. */
-static int bury(struct swarm_pool *pool, unsigned index, uint64_t seed)
+/* The worker died while it ran `seed`: of what? Start another for the seeds behind it. */
+static void
+bury(struct swarm_pool *pool, unsigned index, uint64_t seed, char *evidence, size_t size)
 {
     struct worker *worker = &pool->workers[index];
     int state = 0;
@@ -114,9 +116,13 @@ static int bury(struct swarm_pool *pool, unsigned index, uint64_t seed)
     require(dead == worker->process);
     (void)close(worker->pipe);
     worker->gone = true;
-    int signal = WIFSIGNALED(state) ? WTERMSIG(state) : -1;
+    (void)snprintf(evidence,
+                   size,
+                   WIFSIGNALED(state) ? "the worker died of signal %d while it ran this seed"
+                                      : "the worker ended with exit code %d while it ran this seed",
+                   WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
     if (pool->last - seed < pool->jobs) {
-        return signal;
+        return;
     }
     int ends[2];
     int piped = pipe(ends);
@@ -133,7 +139,6 @@ static int bury(struct swarm_pool *pool, unsigned index, uint64_t seed)
     }
     (void)close(ends[1]);
     *worker = (struct worker){.process = child, .pipe = ends[0]};
-    return signal;
 }
 
 /* Names in a result are pointers of the worker's; the same image runs here, but a parent's own are
@@ -146,14 +151,14 @@ static void own_names(const struct swarm_pool *pool, struct run_result *result)
     }
 }
 
-bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, int *died_of)
+bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, bool *died)
 {
     if (pool->next > pool->last) {
         return false;
     }
     uint64_t seed = pool->next;
     unsigned index = (unsigned)((seed - pool->first) % pool->jobs);
-    *died_of = 0;
+    *died = false;
     pool->next++;
     if (!pool->workers[index].gone &&
         read_all(pool->workers[index].pipe, result, offsetof(struct run_result, lag))) {
@@ -166,7 +171,9 @@ bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, int *di
     result->scenario = pool->scenario->name;
     result->seed = seed;
     result->outcome = OUTCOME_VIOLATION;
-    *died_of = bury(pool, index, seed);
+    (void)snprintf(result->failed_check, sizeof result->failed_check, "%s", SWARM_WORKER_DIED);
+    bury(pool, index, seed, result->evidence, sizeof result->evidence);
+    *died = true;
     return true;
 }
 

@@ -31,6 +31,7 @@ struct run {
     int64_t planned_batch; /* of the newest plan */
     int64_t planned_lag;   /* records readable and not committed when it was planned */
     int64_t planned_offsets;
+    int64_t lag_distance_us; /* between two lag samples, at least */
     int64_t planned_end;  /* records planned so far, over all batches (re-runs not counted twice) */
     int64_t log_batch;    /* newest committed batch of the query that runs; -1: none */
     uint32_t log_machine; /* where its checkpoint is seen from */

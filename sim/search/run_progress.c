@@ -69,28 +69,34 @@ static struct driver_run *run_of_process(struct run *run, uint32_t process)
     return NULL;
 }
 
-/* When the room is full every second sample goes: a long run is drawn coarser, not cut off. */
-static void thin_out(struct run_result *result)
+/* When the room is full every second sample goes, and later ones keep the distance that is left: a
+ * long run is drawn coarser, all of it alike. */
+static void thin_out(struct run *run)
 {
+    struct run_result *result = run->result;
     size_t kept = 0;
     for (size_t i = 0; i < result->lag_count; i += 2) {
         result->lag[kept] = result->lag[i];
         kept++;
     }
     result->lag_count = kept;
+    run->lag_distance_us = result->lag[kept - 1].at_us / (int64_t)kept;
 }
 
 void run_sample_lag(struct run *run, int64_t time_us)
 {
     struct run_result *result = run->result;
-    if (run->checks == NULL) {
+    size_t count = result->lag_count;
+    int64_t at_us = since_start(run, time_us);
+    if (run->checks == NULL ||
+        (count > 0 && at_us - result->lag[count - 1].at_us < run->lag_distance_us)) {
         return;
     }
-    if (result->lag_count == RUN_SAMPLES_MAX) {
-        thin_out(result);
+    if (count == RUN_SAMPLES_MAX) {
+        thin_out(run);
     }
     result->lag[result->lag_count] =
-        (struct lag_sample){.at_us = since_start(run, time_us), .records = checks_lag(run->checks)};
+        (struct lag_sample){.at_us = at_us, .records = checks_lag(run->checks)};
     result->lag_count++;
 }
 
