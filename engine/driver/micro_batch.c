@@ -92,7 +92,11 @@ static enum status commit_to_table(struct query *query,
     struct delta_file *files =
         arena_alloc(&query->batch_arena, tasks->count * sizeof(struct delta_file));
     struct delta_commit commit = {
-        .batch = batch->id, .schema = &query->plan->output, .files = files};
+        .batch = batch->id,
+        .fresh = !batch->rerun,
+        .schema = &query->plan->output,
+        .files = files,
+    };
     int64_t rows = 0;
     for (size_t i = 0; i < tasks->count; i++) {
         require(tasks->tasks[i].state == TASK_FINISHED);

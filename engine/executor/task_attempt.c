@@ -155,18 +155,16 @@ trace(struct task_attempt *attempt, enum engine_event event, int64_t c, const ch
 static enum status write_file(struct task_attempt *attempt, struct delta_file *file)
 {
     const struct attempt_id *id = &attempt->id;
-    uint64_t key1 = hash_chain(id->session, (uint64_t)id->batch);
-    uint64_t key2 = hash_chain((uint64_t)id->task, (uint64_t)id->attempt);
-    TRY(delta_write_file(attempt->executor->ports,
-                         attempt->executor->store,
-                         attempt->session->plan->table,
-                         id->task,
-                         attempt->output.columns,
-                         key1,
-                         key2,
-                         &attempt->arena,
-                         file,
-                         &attempt->diag));
+    const struct delta_output output = {
+        .ports = attempt->executor->ports,
+        .store = attempt->executor->store,
+        .table = attempt->session->plan->table,
+        .task = id->task,
+        .name_keys = {hash_chain(id->session, (uint64_t)id->batch),
+                      hash_chain((uint64_t)id->task, (uint64_t)id->attempt)},
+        .rows = attempt->output.columns,
+    };
+    TRY(delta_write_file(&output, &attempt->arena, file, &attempt->diag));
     if (file->path != NULL) {
         trace(attempt, EVENT_OUTPUT_WRITTEN, file->rows, file->path);
     }

@@ -1,13 +1,16 @@
 /* The driver's side of the sink: the commit loop of delta-parquet-storage 1.7.
  *
- *     replay what is new; the batch is there already: skipped
- *     put version N = newest + 1, if nothing is there
- *         landed                  committed
- *         unknown                 look at N: nothing there: the SAME bytes at the SAME version
- * again, since the first request may still land; else as exists exists                  replay from
- * N: our own txnId is our own lost answer: committed; a txn of our query: a twin was first, or a
- * twin is alive: stop; else once more at the next version published, not durable  stop: only a
- * restart can tell
+ *   replay what is new
+ *     the table is not where the checkpoint says  stop
+ *     the batch is there already                  skipped
+ *   put version N = newest + 1, if nothing is there
+ *     landed                   committed
+ *     unknown                  look at N: nothing there: the SAME bytes at the SAME version again,
+ *                              since the first request may still land; else as "exists"
+ *     exists                   replay from N: our own txnId is our own lost answer: committed; a
+ *                              txn of our query: a twin was first (skipped), or a twin is alive:
+ *                              stop; else once more at the next version
+ *     visible, not durable     stop: only a restart can tell
  *
  * Data files are never deleted because of a commit's error: an unknown outcome may still make them
  * part of the table (ClickHouse #112096). They go only when a twin's commit has the batch. */
@@ -21,8 +24,7 @@
 
 enum { CONFLICTS_MAX = 50, UNKNOWNS_MAX = 12, STALE_READS_MAX = 4 };
 
-/* ---- one put ----------------------------------------------------------------------------------
- */
+/* ---- one put -------------------------------------------------------------------------------- */
 
 enum outcome { LANDED, TAKEN, STOPPED };
 
@@ -132,8 +134,7 @@ static enum outcome put_version(struct attempt *attempt, int64_t version)
     return maybe_applied ? stop_unknown(attempt, version) : stop_known(attempt, version, status);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 static void begin_transaction(struct attempt *attempt)
 {
@@ -245,10 +246,50 @@ static enum status settle(struct attempt *attempt,
     return OK;
 }
 
+/* Table and checkpoint must have come this far together: each batch, also an empty one, left its
+ * txn before the next one was planned. A table that is behind lost rows, and going on would hide it
+ * (it was dropped, made anew, restored, or sink.path changed); one that is ahead of a batch that
+ * this run planned would swallow the batch as if it were a repetition. */
+static enum status check_history(struct attempt *attempt)
+{
+    const struct delta_table *table = attempt->table;
+    int64_t batch = attempt->commit->batch;
+    if (table->txn_version < batch - 1) {
+        return delta_table_fail(attempt->table,
+                                attempt->diag,
+                                -1,
+                                "DELTA_TABLE_BEHIND_CHECKPOINT",
+                                "The checkpoint says that batch %" PRId64
+                                " of query %s is in the table, but the newest one there is %" PRId64
+                                " (-1: none): the table was replaced or restored, or sink.path "
+                                "changed. Restore the table, or start with a new "
+                                "checkpointLocation. Nothing was written.",
+                                batch - 1,
+                                table->query_id,
+                                table->txn_version);
+    }
+    if (attempt->commit->fresh && table->txn_version >= batch) {
+        return delta_table_fail(attempt->table,
+                                attempt->diag,
+                                -1,
+                                "DELTA_CONCURRENT_TRANSACTION",
+                                "This run planned batch %" PRId64
+                                ", but the table has batches of query %s up to %" PRId64
+                                ": another run shares the checkpoint, or the checkpoint is an "
+                                "older copy than the table. Stop the other run, or start with the "
+                                "newest checkpoint. Nothing was written.",
+                                batch,
+                                table->query_id,
+                                table->txn_version);
+    }
+    return OK;
+}
+
 static enum status commit_loop(struct attempt *attempt, struct delta_commit_result *result)
 {
     struct delta_table *table = attempt->table;
     TRY(delta_table_refresh(table, &attempt->scan, attempt->diag));
+    TRY(check_history(attempt));
     for (int conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts++) {
         enum finding finding = find(attempt, conflicts > 0);
         if (finding != FOUND_NOTHING) {

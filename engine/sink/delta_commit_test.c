@@ -74,6 +74,43 @@ Test(delta_commit, a_batch_that_is_there_is_skipped)
     cr_assert(not(version_exists(world, 2)));
 }
 
+/* ---- table and checkpoint do not belong together ------------------------------------------- */
+
+/* The table was dropped and made anew, or sink.path changed, while the checkpoint stayed. */
+Test(delta_commit, a_table_that_lacks_committed_batches_is_refused)
+{
+    struct world *world = world_with_two_versions(STORE_OBJECTS);
+    expect_error(world, 4, "DELTA_TABLE_BEHIND_CHECKPOINT");
+    expect_committed(world, 3, 2);
+    struct world *empty = world_new(STORE_OBJECTS);
+    expect_error(empty, 1, "DELTA_TABLE_BEHIND_CHECKPOINT");
+    rival_commit(empty, "other", 7); /* another query's batches prove nothing */
+    expect_error(empty, 1, "DELTA_TABLE_BEHIND_CHECKPOINT");
+    cr_assert(eq(sz, empty->puts, 0));
+    expect_committed(empty, 0, 1);
+}
+
+/* An older copy of the checkpoint was put back: its next batches have other rows than those of the
+ * same number in the table, and must not pass for them. */
+Test(delta_commit, a_batch_planned_anew_is_never_taken_for_one_that_is_there)
+{
+    struct world *world = world_with_two_versions(STORE_OBJECTS);
+    for (int64_t batch = 1; batch <= 2; batch++) {
+        struct delta_table *table =
+            delta_table_open(&world->ports, world->store, table_path, query);
+        struct delta_commit commit = commit_of(batch);
+        commit.fresh = true;
+        struct delta_commit_result result;
+        struct diag diag = {0};
+        cr_assert(eq(int, delta_commit_batch(table, &commit, &result, &diag), ERR_FAILED));
+        cr_assert(eq(str, diag.error_class, "DELTA_CONCURRENT_TRANSACTION"));
+        cr_assert(not(result.skipped));
+        delta_table_close(table);
+    }
+    cr_assert(eq(sz, world->puts, 0));
+    cr_assert(files_exist(world));
+}
+
 /* ---- conflicts ------------------------------------------------------------------------------ */
 
 Test(delta_commit, another_querys_commit_only_takes_the_version)

@@ -25,22 +25,23 @@ struct delta_file {
                            (16 hex digits): may go into the trace, unlike bytes and sizes */
 };
 
+/* What one task attempt writes, and where. */
+struct delta_output {
+    const struct ports *ports;
+    struct store *store;
+    const char *table; /* path, such as "/shared/tables/delays" */
+    int64_t task;
+    /* What makes this attempt's random name its own among all attempts that this process will ever
+     * run: session and batch; task and attempt. */
+    uint64_t name_keys[2];
+    const struct columns *rows;
+};
+
 /* Write the rows of one task attempt as one uniquely named file (none when there are no rows:
- * `file->path` is NULL).
- * * table                 path of the table, such as "/shared/tables/delays"
- * * name_key1, name_key2  what makes this attempt's random name its own among all attempts that
- *                         this process will ever run (session and batch; task and attempt)
- * * file                  filled; its texts are in `arena`
- * Spends per row and logical byte. May suspend. The file is durable on OK and invisible until a
- * commit names it. Errors: ERR_IO, ERR_NO_SPACE, ... as store_put_unique; `diag` says which file.
- */
-MUST_CHECK enum status delta_write_file(const struct ports *ports,
-                                        struct store *store,
-                                        const char *table,
-                                        int64_t task,
-                                        const struct columns *rows,
-                                        uint64_t name_key1,
-                                        uint64_t name_key2,
+ * `file->path` is NULL). The texts of `file` are in `arena`. Spends per row and logical byte. May
+ * suspend. The file is durable on OK and invisible until a commit names it. Errors: ERR_IO,
+ * ERR_NO_SPACE, ... as store_put_unique; `diag` says which file. */
+MUST_CHECK enum status delta_write_file(const struct delta_output *output,
                                         struct arena *arena,
                                         struct delta_file *file,
                                         struct diag *diag);
@@ -60,6 +61,7 @@ void delta_table_close(struct delta_table *table);
 
 struct delta_commit {
     int64_t batch;                  /* txn version */
+    bool fresh;                     /* this run planned the batch: the table cannot have it yet */
     const struct schema *schema;    /* of the rows; checked against the table's */
     const struct delta_file *files; /* entries without a path are left out */
     size_t file_count;
@@ -78,10 +80,12 @@ delta_has_batch(struct delta_table *table, int64_t batch, bool *has, struct diag
 /* Commit a batch, creating the table if needed; an empty batch still records its txn. Loops over
  * conflicts; an unknown outcome is resolved by txnId and never retried at another version. May
  * suspend. Durable on OK. Errors: ERR_FAILED with `diag`: DELTA_CONCURRENT_TRANSACTION (another run
- * of this query is alive), DELTA_SCHEMA_CHANGED, DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES,
- * DELTA_LOG_CORRUPT, DELTA_VERSIONS_NOT_CONTIGUOUS, DELTA_COMMIT_NOT_DURABLE,
- * DELTA_COMMIT_OUTCOME_UNKNOWN, DELTA_COMMIT_FAILED, ... After any of them the query stops without
- * writing its commit log; the restart decides by reading the table's log again. */
+ * of this query is alive, or the checkpoint is older than the table), DELTA_TABLE_BEHIND_CHECKPOINT
+ * (the table lacks the batch before this one), DELTA_SCHEMA_CHANGED,
+ * DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES, DELTA_LOG_CORRUPT, DELTA_VERSIONS_NOT_CONTIGUOUS,
+ * DELTA_COMMIT_NOT_DURABLE, DELTA_COMMIT_OUTCOME_UNKNOWN, DELTA_COMMIT_FAILED, ... After any of
+ * them the query stops without writing its commit log; the restart decides by reading the table's
+ * log again. */
 MUST_CHECK enum status delta_commit_batch(struct delta_table *table,
                                           const struct delta_commit *commit,
                                           struct delta_commit_result *result,

@@ -19,16 +19,16 @@ static void spend(const struct ports *ports, const struct columns *rows)
 /* The time is part of the draw: should the keys ever come again in one process (a restarted driver
  * that counts its sessions anew), the name still must not, or the twin's file would be taken for
  * this one's. */
-static const char *file_name(const struct ports *ports,
-                             int64_t task,
-                             uint64_t name_key1,
-                             uint64_t name_key2,
-                             struct arena *arena)
+static const char *file_name(const struct delta_output *output, struct arena *arena)
 {
     char uuid[UUID_TEXT_SIZE];
-    uint64_t now = (uint64_t)clock_now_us(&ports->clock);
-    random_uuid(&ports->random, "delta.file", name_key1, hash_chain(name_key2, now), uuid);
-    return arena_printf(arena, "part-%05" PRId64 "-%s-c000.snappy.parquet", task, uuid);
+    uint64_t now = (uint64_t)clock_now_us(&output->ports->clock);
+    random_uuid(&output->ports->random,
+                "delta.file",
+                output->name_keys[0],
+                hash_chain(output->name_keys[1], now),
+                uuid);
+    return arena_printf(arena, "part-%05" PRId64 "-%s-c000.snappy.parquet", output->task, uuid);
 }
 
 static const char *stats_text(const struct columns *rows, struct arena *arena)
@@ -40,22 +40,17 @@ static const char *stats_text(const struct columns *rows, struct arena *arena)
     return text;
 }
 
-enum status delta_write_file(const struct ports *ports,
-                             struct store *store,
-                             const char *table,
-                             int64_t task,
-                             const struct columns *rows,
-                             uint64_t name_key1,
-                             uint64_t name_key2,
+enum status delta_write_file(const struct delta_output *output,
                              struct arena *arena,
                              struct delta_file *file,
                              struct diag *diag)
 {
+    const struct columns *rows = output->rows;
     *file = (struct delta_file){.stats = ""};
     if (rows->rows == 0) {
         return OK;
     }
-    spend(ports, rows);
+    spend(output->ports, rows);
     struct buf content = {0};
     parquet_write(rows, PARQUET_SNAPPY, &content);
     file->size = content.size;
@@ -64,20 +59,20 @@ enum status delta_write_file(const struct ports *ports,
     file->rows_hash = delta_rows_hash(rows);
     file->stats = stats_text(rows, arena);
 
-    const char *name = file_name(ports, task, name_key1, name_key2, arena);
-    const char *path = store_path(arena, table, name);
-    enum status status = store_put_unique(store, path, buf_bytes(&content));
+    const char *name = file_name(output, arena);
+    const char *path = store_path(arena, output->table, name);
+    enum status status = store_put_unique(output->store, path, buf_bytes(&content));
     buf_free(&content);
     if (status != OK) {
         (void)diag_fail(diag,
                         "TASK_WRITE_FAILED",
                         "Task %" PRId64 " could not write its data file %s: %s.",
-                        task,
+                        output->task,
                         path,
                         status_text(status));
         return status;
     }
     file->path = name;
-    file->modified_ms = clock_now_us(&ports->clock) / US_PER_MS;
+    file->modified_ms = clock_now_us(&output->ports->clock) / US_PER_MS;
     return OK;
 }

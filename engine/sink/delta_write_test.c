@@ -30,8 +30,13 @@ static enum status write_rows(struct world *world,
                               struct delta_file *file)
 {
     struct diag diag = {0};
-    return delta_write_file(
-        &world->ports, world->store, table_path, 7, rows, key, 0, arena, file, &diag);
+    const struct delta_output output = {.ports = &world->ports,
+                                        .store = world->store,
+                                        .table = table_path,
+                                        .task = 7,
+                                        .name_keys = {key, 0},
+                                        .rows = rows};
+    return delta_write_file(&output, arena, file, &diag);
 }
 
 Test(delta_write, the_file_is_there_as_described)
