@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
@@ -297,6 +298,34 @@ static enum status read_logs(struct query *query, struct recovery_logs *logs, st
     return OK;
 }
 
+static bool same_ids(const struct log_ids *a, const struct log_ids *b)
+{
+    return a->count == b->count &&
+           (a->count == 0 || memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0);
+}
+
+/* The logs were refused. They are listed one after the other: another run that wrote in between
+ * makes commits look ahead of offsets, and nothing is damaged then. Lists that still change say so,
+ * and the refusal becomes what it is: two runs share a checkpoint. */
+static enum status blame(struct query *query, const struct recovery_logs *logs, struct diag *diag)
+{
+    struct log_ids offsets = {0};
+    struct log_ids commits = {0};
+    TRY(list_log(query, query->offsets_log, &offsets, diag));
+    TRY(list_log(query, query->commits_log, &commits, diag));
+    if (same_ids(&logs->offsets, &offsets) && same_ids(&logs->commits, &commits)) {
+        return ERR_FAILED;
+    }
+    *diag = (struct diag){0};
+    (void)snprintf(diag->file, sizeof diag->file, "%s", query->offsets_log);
+    return diag_fail(diag,
+                     "CONCURRENT_STREAM_LOG_UPDATE",
+                     "another run writes the checkpoint %s: its logs changed while this start read "
+                     "them. Only one query at a time may use a checkpoint. Stop the other one, or "
+                     "give this one a checkpointLocation of its own",
+                     logs->checkpoint);
+}
+
 /* What was read may be visible and not yet durable, and batches will depend on it. */
 static enum status make_durable(struct query *query, struct diag *diag)
 {
@@ -313,7 +342,9 @@ enum status recovery_run(struct query *query, struct diag *diag)
     failpoint(FP_RECOVERY_BEGIN, -1);
     TRY(read_metadata(query, diag));
     TRY(read_logs(query, &logs, diag));
-    TRY(recovery_decide(&logs, &decision, diag));
+    if (recovery_decide(&logs, &decision, diag) != OK) {
+        return blame(query, &logs, diag);
+    }
     if (decision.kind != RECOVERY_NEW) {
         TRY(restore_offsets(query, &decision, latest(&logs.offsets), diag));
     }

@@ -50,7 +50,9 @@ MUST_CHECK enum status recovery_decide(const struct recovery_logs *logs,
 
 /* Read metadata, offsets, commits, in this order; decide; set the query's position. What was read
  * is made durable before anything depends on it (store_sync_directory): its writer may have died
- * before that. Reads only, but for `metadata` of a new query. May suspend. Errors: ERR_FAILED. */
+ * before that. Logs that are refused are listed once more: when they have changed meanwhile, the
+ * error is CONCURRENT_STREAM_LOG_UPDATE. Reads only, but for `metadata` of a new query. May
+ * suspend. Errors: ERR_FAILED. */
 MUST_CHECK enum status recovery_run(struct query *query, struct diag *diag);
 
 #endif
