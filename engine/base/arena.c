@@ -38,7 +38,7 @@ static uint8_t *payload(struct arena_chunk *chunk)
 static void add_chunk(struct arena *arena, size_t size)
 {
     size_t capacity = size > ARENA_CHUNK_SIZE ? size : ARENA_CHUNK_SIZE;
-    struct arena_chunk *chunk = heap_alloc(sizeof *chunk + capacity);
+    struct arena_chunk *chunk = heap_alloc_unset(sizeof *chunk + capacity);
     chunk->capacity = capacity;
     chunk->next = arena->chunks;
     arena->chunks = chunk;

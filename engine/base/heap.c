@@ -61,6 +61,15 @@ void *heap_alloc(size_t size)
     return block + 1;
 }
 
+void *heap_alloc_unset(size_t size)
+{
+    require(size <= SIZE_MAX / 2);
+    struct heap_block *block = malloc(sizeof *block + size);
+    require(block != NULL);
+    link_block(&current_process->heap, block, size);
+    return block + 1;
+}
+
 void *heap_realloc(void *payload, size_t size)
 {
     if (payload == NULL) {

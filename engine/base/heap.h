@@ -18,6 +18,9 @@ struct heap {
 /* `size` zeroed bytes owned by the current process, aligned for any type. Never NULL. */
 void *heap_alloc(size_t size);
 
+/* The same, but what the bytes hold is not set: for those who set each byte before they read it. */
+void *heap_alloc_unset(size_t size);
+
 /* Resize; new bytes are zeroed. `block` NULL allocates. The current process must own it. */
 void *heap_realloc(void *block, size_t size);
 

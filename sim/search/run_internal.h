@@ -34,6 +34,11 @@ struct run {
     int64_t lag_distance_us; /* between two lag samples, at least */
     int64_t planned_end;  /* records planned so far, over all batches (re-runs not counted twice) */
     int64_t log_batch;    /* newest committed batch of the query that runs; -1: none */
+    uint64_t log_changes; /* of the above, so far */
+    bool compared;        /* run_caught_up's last comparison, and what it was made of */
+    bool compared_value;
+    uint64_t compared_ends;
+    uint64_t compared_changes;
     uint32_t log_machine; /* where its checkpoint is seen from */
     int64_t counts[RUN_COUNTED_EVENTS];
 };
@@ -46,7 +51,7 @@ void run_sample_lag(struct run *run, int64_t time_us);
 void run_progress_end(struct run *run);
 
 /* run_caught_up.c: is everything readable in committed batches, and nothing more will come? */
-bool run_caught_up(const struct run *run);
+bool run_caught_up(struct run *run);
 void run_saw_log(struct run *run, const struct trace_record *record);
 
 /* run_verdict.c: expectations and unfired events, after the run. First failure wins. */
