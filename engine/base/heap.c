@@ -105,6 +105,7 @@ void heap_drop(struct heap *heap)
 {
     while (heap->first != NULL) {
         struct heap_block *block = heap->first;
+        require(block->previous == NULL);
         unlink_block(heap, block);
         free(block);
     }

@@ -209,10 +209,14 @@ static enum status fail_twin(struct attempt *attempt)
                             attempt->commit->batch);
 }
 
-/* Replay until version `taken`, which a put found to be there, has been read. */
-static enum status replay_past(struct attempt *attempt, int64_t taken)
+/* Replay until version `taken`, which a put found to be there, has been read. Who loses `again` has
+ * rivals, and waits first. */
+static enum status replay_past(struct attempt *attempt, int64_t taken, bool again)
 {
     struct delta_table *table = attempt->table;
+    if (again) {
+        wait_a_little(attempt);
+    }
     for (int reads = 0; reads < STALE_READS_MAX; reads++) {
         TRY(delta_table_refresh(table, &attempt->scan, attempt->diag));
         if (table->version >= taken) {
@@ -246,14 +250,16 @@ static enum status settle(struct attempt *attempt,
     return OK;
 }
 
-/* Table and checkpoint must have come this far together: each batch, also an empty one, left its
- * txn before the next one was planned. A table that is behind lost rows, and going on would hide it
- * (it was dropped, made anew, restored, or sink.path changed); one that is ahead of a batch that
- * this run planned would swallow the batch as if it were a repetition. */
-static enum status check_history(struct attempt *attempt)
+/* Replay what is new, and see whether table and checkpoint have come this far together: each batch,
+ * also an empty one, left its txn before the next one was planned. A table that is behind lost
+ * rows, and going on would hide it (it was dropped, made anew, restored, or sink.path changed); one
+ * that is ahead of a batch that this run planned would swallow the batch as if it were a
+ * repetition. */
+static enum status replay_history(struct attempt *attempt)
 {
     const struct delta_table *table = attempt->table;
     int64_t batch = attempt->commit->batch;
+    TRY(delta_table_refresh(attempt->table, &attempt->scan, attempt->diag));
     if (table->txn_version < batch - 1) {
         return delta_table_fail(attempt->table,
                                 attempt->diag,
@@ -288,8 +294,7 @@ static enum status check_history(struct attempt *attempt)
 static enum status commit_loop(struct attempt *attempt, struct delta_commit_result *result)
 {
     struct delta_table *table = attempt->table;
-    TRY(delta_table_refresh(table, &attempt->scan, attempt->diag));
-    TRY(check_history(attempt));
+    TRY(replay_history(attempt));
     for (int conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts++) {
         enum finding finding = find(attempt, conflicts > 0);
         if (finding != FOUND_NOTHING) {
@@ -309,10 +314,7 @@ static enum status commit_loop(struct attempt *attempt, struct delta_commit_resu
             *result = (struct delta_commit_result){.skipped = false, .version = version};
             return OK;
         }
-        if (conflicts > 0) {
-            wait_a_little(attempt);
-        }
-        TRY(replay_past(attempt, version));
+        TRY(replay_past(attempt, version, conflicts > 0));
     }
     return delta_table_fail(table,
                             attempt->diag,
