@@ -31,8 +31,9 @@ struct cli {
     uint64_t seed_last; /* 0: no --seeds */
     unsigned jobs;      /* 0: as many as there are cores */
     bool json;
-    bool snappy_literals; /* store Parquet pages as snappy literals: no trace may change */
-    bool timeline;        /* the story, also into a pipe */
+    bool snappy_literals;  /* store Parquet pages as snappy literals: no trace may change */
+    bool timeline;         /* the story, also into a pipe */
+    unsigned options_seen; /* bit i: the i-th of parse.c's table was given */
     const char *trace_file;
     const char *report_dir;
     const char *root;

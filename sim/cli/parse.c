@@ -13,34 +13,52 @@ static const struct {
     const char *arguments;
     const char *help;
     size_t files_min;
+    size_t files_max;
 } commands[] = {
-    {"run", "FILE...", "run scenarios and judge them", 1},
-    {"replay", "RECORD", "run a failure record again", 1},
-    {"swarm", "FILE... --seeds A..B", "run scenarios over many seeds, with noise", 1},
-    {"list", "[FILE...]", "scenarios (proven or not), faults, failure points, checks, options", 0},
-    {"check", "FILE...", "validate scenario files without running them", 1},
-    {"schema", "", "print the JSON schema of scenario files", 0},
-    {"init", "[DIR]", "write a first scenario and pipeline to start from", 0},
-    {"help", "", "this help", 0},
-    {"version", "", "version and commit", 0},
+    {"run", "FILE...", "run scenarios and judge them", 1, CLI_FILES_MAX},
+    {"replay", "RECORD", "run a failure record again", 1, 1},
+    {"swarm",
+     "FILE... --seeds A..B",
+     "run scenarios over many seeds, with noise",
+     1,
+     CLI_FILES_MAX},
+    {"list",
+     "[FILE...]",
+     "scenarios (proven or not), faults, failure points, checks, options",
+     0,
+     CLI_FILES_MAX},
+    {"check", "FILE...", "validate scenario files without running them", 1, CLI_FILES_MAX},
+    {"schema", "", "print the JSON schema of scenario files", 0, 0},
+    {"init", "[DIR]", "write a first scenario and pipeline to start from", 0, 1},
+    {"help", "", "this help", 0, CLI_FILES_MAX},
+    {"version", "", "version and commit", 0, CLI_FILES_MAX},
 };
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
-static const char *const options[] = {"--seed",
-                                      "--seeds",
-                                      "--jobs",
-                                      "--json",
-                                      "--trace",
-                                      "--report",
-                                      "--root",
-                                      "--table",
-                                      "--timeline",
-                                      "--help",
-                                      "--version",
-                                      NULL};
+/* Which commands an option fits; one that does nothing there is refused rather than ignored. */
+static const struct {
+    const char *name;
+    bool takes_value;
+    const char *commands; /* each with a space before and behind; NULL: all */
+} options[] = {
+    {"--seed", true, " run "},
+    {"--seeds", true, " swarm "},
+    {"--jobs", true, " swarm "},
+    {"--json", false, " run swarm "},
+    {"--trace", true, " run "},
+    {"--report", true, " run swarm "},
+    {"--root", true, " run replay swarm list check "},
+    {"--table", true, " run "},
+    {"--timeline", false, " run replay "},
+    {"--snappy-literals", false, NULL},
+    {"--help", false, NULL},
+    {"--version", false, NULL},
+};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
 
 bool cli_command(size_t index, const char **name, const char **arguments, const char **help)
 {
-    if (index >= sizeof commands / sizeof *commands) {
+    if (index >= COMMAND_COUNT) {
         return false;
     }
     *name = commands[index].name;
@@ -51,8 +69,8 @@ bool cli_command(size_t index, const char **name, const char **arguments, const 
 
 static const char *nearest_command(const char *name)
 {
-    const char *names[sizeof commands / sizeof *commands + 1] = {NULL};
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    const char *names[COMMAND_COUNT + 1] = {NULL};
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
         names[i] = commands[i].name;
     }
     return diag_nearest(name, names);
@@ -93,11 +111,32 @@ static enum status parse_seeds(struct cli *cli, const char *text, struct diag *d
     return OK;
 }
 
-static enum status
-parse_option(struct cli *cli, const char *option, const char *value, struct diag *diag)
+static enum status parse_jobs(struct cli *cli, const char *value, struct diag *diag)
 {
-    if (value == NULL) {
-        return diag_fail(diag, "USAGE", "%s needs a value", option);
+    uint64_t jobs = 0;
+    if (!parse_seed(value, value + strlen(value), &jobs) || jobs > 256) {
+        return diag_fail(diag, "USAGE", "--jobs: found \"%s\", expected 1 to 256", value);
+    }
+    cli->jobs = (unsigned)jobs;
+    return OK;
+}
+
+/* Keep an option's value; a flag has none. */
+static enum status
+take_option(struct cli *cli, const char *option, const char *value, struct diag *diag)
+{
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {{"--trace", &cli->trace_file},
+                 {"--report", &cli->report_dir},
+                 {"--root", &cli->root},
+                 {"--table", &cli->table_dir}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(option, texts[i].name) == 0) {
+            *texts[i].text = value;
+            return OK;
+        }
     }
     if (strcmp(option, "--seed") == 0) {
         if (!parse_seed(value, value + strlen(value), &cli->seed)) {
@@ -107,48 +146,127 @@ parse_option(struct cli *cli, const char *option, const char *value, struct diag
     } else if (strcmp(option, "--seeds") == 0) {
         return parse_seeds(cli, value, diag);
     } else if (strcmp(option, "--jobs") == 0) {
-        uint64_t jobs = 0;
-        if (!parse_seed(value, value + strlen(value), &jobs) || jobs > 256) {
-            return diag_fail(diag, "USAGE", "--jobs: found \"%s\", expected 1 to 256", value);
-        }
-        cli->jobs = (unsigned)jobs;
-    } else if (strcmp(option, "--trace") == 0) {
-        cli->trace_file = value;
-    } else if (strcmp(option, "--report") == 0) {
-        cli->report_dir = value;
-    } else if (strcmp(option, "--root") == 0) {
-        cli->root = value;
-    } else if (strcmp(option, "--table") == 0) {
-        cli->table_dir = value;
+        return parse_jobs(cli, value, diag);
+    } else if (strcmp(option, "--json") == 0) {
+        cli->json = true;
+    } else if (strcmp(option, "--timeline") == 0) {
+        cli->timeline = true;
+    } else if (strcmp(option, "--snappy-literals") == 0) {
+        cli->snappy_literals = true;
     } else {
-        const char *nearest = diag_nearest(option, options);
-        return diag_fail(diag,
-                         "USAGE",
-                         "unknown option \"%s\"%s%s%s",
-                         option,
-                         nearest == NULL ? "" : "; did you mean ",
-                         nearest == NULL ? "" : nearest,
-                         nearest == NULL ? "" : "?");
+        cli->command = strcmp(option, "--help") == 0 ? "help" : "version";
     }
     return OK;
 }
 
-static bool parse_flag(struct cli *cli, const char *argument)
+/* Index in options of "--name" or "--name=value". */
+static bool find_option(const char *argument, size_t length, size_t *index)
 {
-    if (strcmp(argument, "--json") == 0) {
-        cli->json = true;
-    } else if (strcmp(argument, "--timeline") == 0) {
-        cli->timeline = true;
-    } else if (strcmp(argument, "--snappy-literals") == 0) {
-        cli->snappy_literals = true;
-    } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-        cli->command = "help";
-    } else if (strcmp(argument, "--version") == 0) {
-        cli->command = "version";
-    } else {
-        return false;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strlen(options[i].name) == length && memcmp(options[i].name, argument, length) == 0) {
+            *index = i;
+            return true;
+        }
     }
-    return true;
+    return false;
+}
+
+static enum status fail_unknown_option(const char *argument, size_t length, struct diag *diag)
+{
+    const char *names[OPTION_COUNT + 1] = {NULL};
+    char name[64];
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        names[i] = options[i].name;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)length, argument);
+    const char *nearest = diag_nearest(name, names);
+    return diag_fail(diag,
+                     "USAGE",
+                     "unknown option \"%s\"%s%s%s",
+                     name,
+                     nearest == NULL ? "; see aftershock --help" : "; did you mean ",
+                     nearest == NULL ? "" : nearest,
+                     nearest == NULL ? "" : "?");
+}
+
+/* The option at *at, with its value behind '=' or as the next argument; *at moves behind it. */
+static enum status
+parse_option(struct cli *cli, char **arguments, int count, int *at, struct diag *diag)
+{
+    const char *argument = arguments[*at];
+    const char *equals = strchr(argument, '=');
+    size_t length = equals == NULL ? strlen(argument) : (size_t)(equals - argument);
+    const char *value = equals == NULL ? NULL : equals + 1;
+    size_t index = 0;
+    if (!find_option(argument, length, &index)) {
+        return fail_unknown_option(argument, length, diag);
+    }
+    const char *option = options[index].name;
+    if (!options[index].takes_value && value != NULL) {
+        return diag_fail(diag, "USAGE", "%s takes no value", option);
+    }
+    if (options[index].takes_value && value == NULL) {
+        *at += 1;
+        value = *at < count ? arguments[*at] : NULL;
+        if (value == NULL || value[0] == '\0' || strncmp(value, "--", 2) == 0) {
+            return diag_fail(diag,
+                             "USAGE",
+                             "%s needs a value%s%s%s",
+                             option,
+                             value == NULL ? "" : ", found \"",
+                             value == NULL ? "" : value,
+                             value == NULL ? "" : "\"");
+        }
+    }
+    cli->options_seen |= 1U << index;
+    return take_option(cli, option, value, diag);
+}
+
+/* A glob over scenarios/ finds the folder's marker and schema too: no scenarios, no mistake. */
+static void drop_non_scenarios(struct cli *cli)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < cli->file_count; i++) {
+        const char *slash = strrchr(cli->files[i], '/');
+        const char *base = slash == NULL ? cli->files[i] : slash + 1;
+        if (cli->file_count == 1 ||
+            (strcmp(base, "aftershock.json") != 0 && strcmp(base, "schema.json") != 0)) {
+            cli->files[kept] = cli->files[i];
+            kept++;
+        }
+    }
+    cli->file_count = kept;
+}
+
+static enum status check_options(const struct cli *cli, struct diag *diag)
+{
+    char word[32];
+    if (strcmp(cli->command, "help") == 0 || strcmp(cli->command, "version") == 0) {
+        return OK; /* asked for in the middle of another command line */
+    }
+    if (cli->seed > 0 && cli->seed_last > 0) {
+        return diag_fail(diag, "USAGE", "--seed and --seeds contradict each other");
+    }
+    (void)snprintf(word, sizeof word, " %s ", cli->command);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((cli->options_seen >> i & 1U) != 0 && options[i].commands != NULL &&
+            strstr(options[i].commands, word) == NULL) {
+            return diag_fail(diag,
+                             "USAGE",
+                             "%s takes no %s; it belongs to:%.*s",
+                             cli->command,
+                             options[i].name,
+                             (int)strlen(options[i].commands) - 1,
+                             options[i].commands);
+        }
+    }
+    if (cli->table_dir != NULL && cli->file_count > 1) {
+        return diag_fail(diag, "USAGE", "--table takes the table of one scenario, not of several");
+    }
+    if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0) {
+        return diag_fail(diag, "USAGE", "swarm needs --seeds A..B, such as --seeds 1..1000");
+    }
+    return OK;
 }
 
 static enum status check_command(const struct cli *cli, struct diag *diag)
@@ -156,25 +274,27 @@ static enum status check_command(const struct cli *cli, struct diag *diag)
     if (cli->command == NULL) {
         return diag_fail(diag, "USAGE", "no command; try aftershock --help");
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(commands[i].name, cli->command) == 0) {
-            if (cli->file_count < commands[i].files_min) {
-                return diag_fail(diag,
-                                 "USAGE",
-                                 "%s needs a file: aftershock %s %s",
-                                 cli->command,
-                                 cli->command,
-                                 commands[i].arguments);
-            }
-            if (cli->seed > 0 && cli->seed_last > 0) {
-                return diag_fail(diag, "USAGE", "--seed and --seeds contradict each other");
-            }
-            if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0) {
-                return diag_fail(
-                    diag, "USAGE", "swarm needs --seeds A..B, such as --seeds 1..1000");
-            }
-            return OK;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, cli->command) != 0) {
+            continue;
         }
+        if (cli->file_count < commands[i].files_min) {
+            return diag_fail(diag,
+                             "USAGE",
+                             "%s needs a file: aftershock %s %s",
+                             cli->command,
+                             cli->command,
+                             commands[i].arguments);
+        }
+        if (cli->file_count > commands[i].files_max) {
+            return diag_fail(diag,
+                             "USAGE",
+                             "\"%s\" is too much: aftershock %s %s",
+                             cli->files[commands[i].files_max],
+                             cli->command,
+                             commands[i].arguments);
+        }
+        return check_options(cli, diag);
     }
     const char *nearest = nearest_command(cli->command);
     return diag_fail(diag,
@@ -197,22 +317,24 @@ enum status cli_parse(int count, char **arguments, struct cli *cli, struct diag 
                        i == 0 ? "" : " ",
                        i == 0 ? "aftershock" : arguments[i]);
     }
+    bool files_only = false;
     for (int i = 1; i < count; i++) {
         const char *argument = arguments[i];
-        if (parse_flag(cli, argument)) {
-            continue;
-        }
-        if (argument[0] == '-' && argument[1] != '\0') {
-            TRY(parse_option(cli, argument, i + 1 < count ? arguments[i + 1] : NULL, diag));
-            i++;
+        if (!files_only && strcmp(argument, "--") == 0) {
+            files_only = true;
+        } else if (!files_only && strcmp(argument, "-h") == 0) {
+            cli->command = "help";
+        } else if (!files_only && argument[0] == '-' && argument[1] != '\0') {
+            TRY(parse_option(cli, arguments, count, &i, diag));
         } else if (cli->command == NULL) {
             cli->command = argument;
         } else if (cli->file_count < CLI_FILES_MAX) {
             cli->files[cli->file_count] = argument;
             cli->file_count++;
-        } else {
+        } else if (strcmp(cli->command, "help") != 0) {
             return diag_fail(diag, "USAGE", "more than %d files", CLI_FILES_MAX);
         }
     }
+    drop_non_scenarios(cli);
     return check_command(cli, diag);
 }

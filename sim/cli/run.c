@@ -55,13 +55,14 @@ static int run_one(const struct cli *cli,
                    struct run_result *result)
 {
     struct buf last = {0};
+    struct table_export table = {.folder = cli->table_dir};
     struct run_options options = {.checks = true,
                                   .noise = cli->seed > 0,
                                   .observer = watch,
                                   .observer_context = watcher,
                                   .last_events = &last,
                                   .table_file = cli->table_dir == NULL ? NULL : table_export_file,
-                                  .table_context = (void *)(uintptr_t)cli};
+                                  .table_context = &table};
     watcher->start_us = scenario->start_us;
     if (watcher->timeline) {
         cli_put(stdout, scenario->story);
@@ -86,7 +87,7 @@ static int run_one(const struct cli *cli,
         report_add(report, result);
     }
     buf_free(&last);
-    return run_exit_code(result);
+    return run_exit_code_worse(run_exit_code(result), table.failed ? EXIT_TOOL : EXIT_AS_EXPECTED);
 }
 
 static int open_outputs(const struct cli *cli, struct watcher *watcher, struct report **report)

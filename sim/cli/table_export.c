@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sim/cli/cli.h"
-
 /* Make every folder above `path`. */
 static void make_parents(const char *path)
 {
@@ -19,9 +17,12 @@ static void make_parents(const char *path)
 
 void table_export_file(void *context, const char *path, struct bytes content)
 {
-    const struct cli *cli = context;
+    struct table_export *export = context;
+    if (export->failed) {
+        return;
+    }
     char target[1024];
-    (void)snprintf(target, sizeof target, "%s/%s", cli->table_dir, path);
+    (void)snprintf(target, sizeof target, "%s/%s", export->folder, path);
     make_parents(target);
     FILE *file = fopen(target, "wb");
     bool bad = file == NULL || fwrite(content.data, 1, content.size, file) != content.size;
@@ -29,6 +30,8 @@ void table_export_file(void *context, const char *path, struct bytes content)
         bad = fclose(file) != 0 || bad;
     }
     if (bad) {
-        (void)fprintf(stderr, "aftershock: --table: %s: %s\n", target, strerror(errno));
+        export->failed = true;
+        (void)fprintf(
+            stderr, "aftershock: --table: %s cannot be written: %s\n", target, strerror(errno));
     }
 }

@@ -5,7 +5,12 @@
 
 #include "engine/base/bytes.h"
 
-/* As fake_storage_file_fn: write one file below cli->table_dir. `context` is the struct cli. */
+struct table_export {
+    const char *folder;
+    bool failed; /* said on stderr, once */
+};
+
+/* As fake_storage_file_fn: write one file below the folder. `context` is a struct table_export. */
 void table_export_file(void *context, const char *path, struct bytes content);
 
 #endif
