@@ -293,6 +293,23 @@ void options_defaults(struct options *options)
     }
 }
 
+bool options_plain_path(const char *path)
+{
+    if (path[0] != '/') {
+        return false;
+    }
+    for (const char *part = path + 1;; part += strcspn(part, "/") + 1) {
+        size_t size = strcspn(part, "/");
+        bool dots = part[0] == '.' && (size == 1 || (size == 2 && part[1] == '.'));
+        if (size == 0 || dots) {
+            return false;
+        }
+        if (part[size] == '\0') {
+            return true;
+        }
+    }
+}
+
 enum status options_check(const struct options *options, struct diag *diag)
 {
     if (options->checkpoint_location == NULL) {
@@ -301,11 +318,12 @@ enum status options_check(const struct options *options, struct diag *diag)
                          "option \"checkpointLocation\" is missing: without it a restart knows "
                          "nothing; give a directory under /shared");
     }
-    if (options->checkpoint_location[0] != '/') {
+    if (!options_plain_path(options->checkpoint_location)) {
         return diag_fail(diag,
                          "INVALID_OPTION",
-                         "option \"checkpointLocation\" is \"%s\"; expected an absolute path, "
-                         "such as /shared/checkpoints/flights",
+                         "option \"checkpointLocation\" is \"%s\"; expected an absolute path "
+                         "without empty, \".\" or \"..\" parts, such as "
+                         "/shared/checkpoints/flights",
                          options->checkpoint_location);
     }
     if (options->executor_heartbeat_us >= options->network_timeout_us) {

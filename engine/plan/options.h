@@ -50,6 +50,11 @@ MUST_CHECK enum status options_set(struct options *options,
                                    const char *value,
                                    struct diag *diag);
 
+/* Is `path` the one way to write this directory: absolute, no empty part (so no '/' at its end), no
+ * "." and no ".."? Paths are compared as texts, and are keys in an object store: another spelling
+ * would be another checkpoint. */
+bool options_plain_path(const char *path);
+
 /* What one option alone cannot show: a required one is missing, two contradict each other. Errors:
  * ERR_FAILED with `diag` (class INVALID_OPTION). */
 MUST_CHECK enum status options_check(const struct options *options, struct diag *diag);

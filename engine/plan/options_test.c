@@ -231,13 +231,28 @@ Test(options, contradictions)
     expect_contradiction("option \"checkpointLocation\" is missing: without it a restart knows "
                          "nothing; give a directory under /shared");
     set("checkpointLocation", "shared");
-    expect_contradiction("option \"checkpointLocation\" is \"shared\"; expected an absolute path, "
-                         "such as /shared/checkpoints/flights");
+    expect_contradiction("option \"checkpointLocation\" is \"shared\"; expected an absolute path "
+                         "without empty, \".\" or \"..\" parts, such as "
+                         "/shared/checkpoints/flights");
     set("checkpointLocation", "/shared/c");
     cr_assert(eq(int, options_check(&options, &(struct diag){0}), OK));
     set("spark.network.timeout", "10s");
     expect_contradiction("spark.executor.heartbeatInterval (10s) must be less than "
                          "spark.network.timeout (10s), or every executor is lost");
+}
+
+/* One directory, one spelling. */
+Test(options, plain_paths)
+{
+    static const char *const plain[] = {"/a", "/a/b", "/a/.b", "/a/..b/...", "/a b/c:d"};
+    static const char *const other[] = {
+        "", "a", "a/b", "/", "//", "/a/", "//a", "/a//b", "/.", "/..", "/a/.", "/a/../b", "/a/./b"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        cr_assert(options_plain_path(plain[i]), "%s", plain[i]);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        cr_assert(not(options_plain_path(other[i])), "%s", other[i]);
+    }
 }
 
 /* The table explains each option, and each default it shows is what the option takes. */

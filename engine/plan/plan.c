@@ -230,14 +230,14 @@ static enum status compile_sink(struct compiler *compiler, json_t *sink)
     TRY(compile_word(compiler, sink, "sink", "format", formats, &ignored));
     TRY(compile_word(compiler, sink, "sink", "outputMode", modes, &ignored));
     TRY(compile_text(compiler, sink, "sink", "path", NULL, &compiler->plan->table));
-    if (compiler->plan->table[0] != '/') {
+    if (!options_plain_path(compiler->plan->table)) {
         return document_fail(&compiler->document,
                              compiler->diag,
                              PLAN_ERROR,
                              "sink.path",
                              false,
-                             "\"%.100s\" is no absolute path; expected such as "
-                             "/shared/tables/flights",
+                             "\"%.100s\" is no absolute path without empty, \".\" or \"..\" "
+                             "parts; expected such as /shared/tables/flights",
                              compiler->plan->table);
     }
     return OK;

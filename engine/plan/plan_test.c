@@ -346,6 +346,7 @@ Test(plan, names_of_places)
     json = pipeline(&parts);
     memcpy(strstr(json, "/shared/t"), "shared//t", 9);
     cr_assert(zero(ptr, compile(json, NULL)));
-    expect_message("p.json:6:36: sink.path: \"shared//t\" is no absolute path; expected such as "
-                   "/shared/tables/flights [INVALID_PIPELINE]");
+    expect_message("p.json:6:36: sink.path: \"shared//t\" is no absolute path without empty, "
+                   "\".\" or \"..\" parts; expected such as /shared/tables/flights "
+                   "[INVALID_PIPELINE]");
 }
