@@ -38,11 +38,15 @@ static size_t sequence_size(const uint8_t *text, size_t left)
     return 0;
 }
 
-/* C0, DEL, C1 (U+0080 to U+009F), and the two noncharacters that XML forbids. */
+/* C0, DEL, C1 (U+0080 to U+009F), what turns the direction of text (U+202A to U+202E, U+2066 to
+ * U+2069), and the two noncharacters that XML forbids. */
 static bool is_control(const uint8_t *text, size_t size)
 {
     return (size == 1 && (text[0] < 0x20 || text[0] == 0x7f)) ||
            (size == 2 && text[0] == 0xc2 && text[1] < 0xa0) ||
+           (size == 3 && text[0] == 0xe2 &&
+            ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
+             (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9))) ||
            (size == 3 && text[0] == 0xef && text[1] == 0xbf && text[2] >= 0xbe);
 }
 

@@ -29,6 +29,11 @@ Test(text, nothing_steers_a_terminal)
                                        "2J")),
            "?2J");
     EXPECT(text_terminal(&out, bytes_of("a\0b", 3)), "a?b");
+    /* Right-to-left override and isolate; the dash beside them stays. */
+    EXPECT(text_terminal(&out,
+                         bytes_of_text("\xe2\x80\xae"
+                                       "a\xe2\x81\xa6\xe2\x80\x94")),
+           "?a?\xe2\x80\x94");
 }
 
 Test(text, what_is_not_utf_8_becomes_question_marks)

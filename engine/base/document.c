@@ -70,6 +70,12 @@ static enum status fail_parse(const struct load *load, struct diag *diag)
     (void)snprintf(text, sizeof text, "%s", load->error.text);
     make_printable(text);
     place_at(diag, load->file, load->text, error_offset(&load->error, load->text.size));
+    if (load->text.size >= 3 && memcmp(load->text.data, "\xef\xbb\xbf", 3) == 0) {
+        return diag_fail(diag,
+                         load->error_class,
+                         "not JSON: the file begins with a byte order mark; save it as UTF-8 "
+                         "without one");
+    }
     return diag_fail(diag, load->error_class, "not JSON: %s", text);
 }
 

@@ -3,6 +3,7 @@
 
 #include "scenarios/loader/paths.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -152,6 +153,40 @@ static const char *read_whole(struct arena *arena, const char *path, struct byte
     return NULL;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "no such file", with the nearest name in the folder where it should be. */
+static const char *no_such_file(const struct paths *paths, struct arena *arena, const char *path)
+{
+    enum { NAMES_MAX = 1024 };
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 0 : (int)(slash - path) + 1;
+    const char *real =
+        real_path(arena, arena_printf(arena, "%s/%.*s.", paths->folder, length, path));
+    DIR *folder = real == NULL || !below(paths->root, real) ? NULL : opendir(real);
+    if (folder == NULL) {
+        return "no such file";
+    }
+    const char **names = arena_alloc(arena, (NAMES_MAX + 1) * sizeof *names);
+    size_t count = 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL && count < NAMES_MAX;
+         entry = readdir(folder)) {
+        names[count] = arena_strdup(arena, entry->d_name);
+        count++;
+    }
+    (void)closedir(folder);
+    names[count] = NULL;
+    qsort(names, count, sizeof *names, by_name); /* of equally near ones always the same */
+    const char *nearest = diag_nearest(path + length, names);
+    return nearest == NULL
+               ? "no such file"
+               : arena_printf(
+                     arena, "no such file; did you mean \"%.*s%s\"?", length, path, nearest);
+}
+
 const char *
 paths_read(const struct paths *paths, struct arena *arena, const char *path, struct bytes *content)
 {
@@ -163,7 +198,8 @@ paths_read(const struct paths *paths, struct arena *arena, const char *path, str
     }
     const char *real = real_path(arena, arena_printf(arena, "%s/%s", paths->folder, path));
     if (real == NULL) {
-        return errno == ENOENT ? "no such file" : arena_printf(arena, "%s", strerror(errno));
+        return errno == ENOENT ? no_such_file(paths, arena, path)
+                               : arena_printf(arena, "%s", strerror(errno));
     }
     if (!below(paths->root, real)) {
         return "leaves the root, the folder that holds " MARKER ", by a symbolic link";

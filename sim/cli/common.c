@@ -86,13 +86,17 @@ void cli_write_record(const struct cli *cli,
                                          .last_events = last_events},
                 &text);
     char path[512];
+    struct buf name = {0};
+    text_plot(&name, scenario->name); /* a plain file name, whatever the scenario's is */
     (void)snprintf(path,
                    sizeof path,
-                   "%s%s%s-%" PRIu64 ".record.json",
+                   "%s%s%.*s-%" PRIu64 ".record.json",
                    cli->report_dir == NULL ? "" : cli->report_dir,
                    cli->report_dir == NULL ? "" : "/",
-                   scenario->name,
+                   (int)name.size,
+                   (const char *)name.data,
                    result->seed);
+    buf_free(&name);
     FILE *file = fopen(path, "w");
     bool bad = file == NULL || fwrite(text.data, 1, text.size, file) != text.size;
     if (file != NULL) {

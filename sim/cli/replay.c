@@ -1,6 +1,7 @@
 /* aftershock replay RECORD: a failed run again, from its record: it holds the scenario's text as it
  * was; pipeline and data are read from where the text says. Says whether the same thing happened.
  * Exit code: that of the run; 4 when the same commit gives another trace. */
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -120,7 +121,9 @@ int command_replay(const struct cli *cli)
     struct document document = {0};
     struct record record;
     if (!read_whole(cli->files[0], &text)) {
-        (void)fprintf(stderr, "aftershock: %s cannot be read\n", cli->files[0]);
+        (void)fputs("aftershock: ", stderr);
+        cli_put(stderr, cli->files[0]);
+        (void)fprintf(stderr, " cannot be read: %s\n", strerror(errno));
         buf_free(&text);
         return EXIT_USAGE;
     }
@@ -130,7 +133,8 @@ int command_replay(const struct cli *cli)
         read_record(&document, &record, &diag) == OK) {
         if (strcmp(record.commit, cli_commit()) != 0) {
             (void)fprintf(stderr,
-                          "aftershock: this is commit %s, the record is of %s\n",
+                          "aftershock: warning: this is commit %s, the record is of %s; the world "
+                          "may differ\n",
                           cli_commit(),
                           record.commit);
         }
@@ -140,6 +144,10 @@ int command_replay(const struct cli *cli)
         struct bytes again = bytes_of_text(resolved);
         if (scenario_load_text(&arena, record.scenario, again, cli->root, &scenario, &diag) == OK) {
             code = run_again(cli, &record, scenario);
+        } else {
+            (void)fputs("aftershock: pipeline and data are read from where the record's scenario "
+                        "stands; replay in the folder where the run was started\n",
+                        stderr);
         }
         heap_free(resolved);
     }
