@@ -18,6 +18,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
+#include "engine/checkpoint/log_file.h"
 #include "engine/checkpoint/metadata_log.h"
 #include "engine/driver/batch_plan.h"
 #include "engine/driver/task_scheduler.h"
@@ -26,6 +27,32 @@ static void trace(struct query *query, enum engine_event event, int64_t batch, i
 {
     trace_event(&query->ports->trace,
                 &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a});
+}
+
+/* A process may stand still for minutes between any two lines here. Meanwhile another one may have
+ * run its batch, the batches after it, and purged them all: then write-once names are free again,
+ * and only what is missing, or there too early, tells (Spark is silent here). */
+static enum status fail_overtaken(const struct batch *batch, const char *found, struct diag *diag)
+{
+    return diag_fail(diag,
+                     "CONCURRENT_STREAM_LOG_UPDATE",
+                     "another run has overtaken batch %" PRId64 ": %s; only one query at a time "
+                     "may use a checkpoint. Stop the other one, or give this one a "
+                     "checkpointLocation of its own",
+                     batch->id,
+                     found);
+}
+
+/* What was just written stands above the purge floor while the offsets it goes with are there;
+ * below, it is a leftover that nobody reads. */
+static enum status
+check_offsets(struct query *query, const struct batch *batch, int64_t id, struct diag *diag)
+{
+    struct bytes ignored;
+    const char *path = arena_printf(&query->batch_arena, "%s/%" PRId64, query->offsets_log, id);
+    enum status status = log_read(query->store, path, &query->batch_arena, &ignored, diag);
+    return status == ERR_NOT_FOUND ? fail_overtaken(batch, "its offsets were purged", diag)
+                                   : status;
 }
 
 /* B. A batch that runs again has its offsets; they are never written twice. */
@@ -48,6 +75,9 @@ static enum status log_offsets(struct query *query, const struct batch *batch, s
         metadata_log_put(query->store, query->offsets_log, batch->id, buf_bytes(&content), diag);
     buf_free(&content);
     buf_free(&sources);
+    if (status == OK && batch->id > 0) {
+        status = check_offsets(query, batch, batch->id - 1, diag);
+    }
     if (status == OK) {
         trace(query, EVENT_OFFSETS_WRITTEN, batch->id, 0);
         failpoint(FP_OFFSETS_AFTER, batch->id);
@@ -117,6 +147,9 @@ static enum status commit_to_table(struct query *query,
     }
     trace_event(&query->ports->trace, &entry);
     failpoint(FP_SINK_AFTER, batch->id);
+    if (result.skipped && !batch->rerun) {
+        return fail_overtaken(batch, "it is in the table before its first run has ended", diag);
+    }
     return OK;
 }
 
@@ -148,6 +181,9 @@ static enum status log_commit(struct query *query, const struct batch *batch, st
     enum status status =
         metadata_log_put(query->store, query->commits_log, batch->id, buf_bytes(&content), diag);
     buf_free(&content);
+    if (status == OK) {
+        status = check_offsets(query, batch, batch->id, diag);
+    }
     if (status == OK) {
         trace(query, EVENT_COMMIT_WRITTEN, batch->id, 0);
         failpoint(FP_COMMITS_AFTER, batch->id);

@@ -82,6 +82,14 @@ static enum status load_span(struct loader *loader, const json_t *lost)
                            "no such topic: \"%.100s\", expected one of \"topics\"",
                            topic);
     }
+    if (strcmp(topic, scenario->plan->topic) != 0) {
+        return loader_fail(loader,
+                           false,
+                           "expect.table.lost.topic",
+                           "\"%.100s\" cannot be missing: the pipeline reads \"%.100s\" only",
+                           topic,
+                           scenario->plan->topic);
+    }
     if (span == NULL) {
         return OK;
     }

@@ -381,6 +381,22 @@ static void end_on_thread_stack(void *argument)
     ledger_end(checks);
 }
 
+void checks_end_caught_up(struct checks *checks)
+{
+    if (oracle_error(checks->oracle) != NULL) {
+        return;
+    }
+    checks_count(checks, CHECK_ORACLE_RANGES);
+    if (!checks_settled(checks)) {
+        checks_fail(checks,
+                    CHECK_ORACLE_RANGES,
+                    "by its logs the query has read everything, but %lld readable records are in "
+                    "no batch of the table%s",
+                    (long long)checks_lag(checks),
+                    checks_caught_up(checks) ? ", and its last batch has no commits/N" : "");
+    }
+}
+
 void checks_end(struct checks *checks)
 {
     if (oracle_error(checks->oracle) != NULL) {

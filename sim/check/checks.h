@@ -72,6 +72,10 @@ struct checks *checks_new(struct kernel *kernel,
  * (`expect.table`) the run compares with checks_lost_cause. */
 void checks_end(struct checks *checks);
 
+/* Before checks_end, of a run that is over since everything was read: the table has all that Kafka
+ * can hand out, and every batch of it its commits/N. */
+void checks_end_caught_up(struct checks *checks);
+
 uint64_t checks_evaluations(const struct checks *checks, enum check_id check);
 
 /* Is everything that Kafka can hand out now in the table? Cheap. Says nothing about workloads that
@@ -93,6 +97,10 @@ enum lost_cause checks_lost_cause(const struct checks *checks);
  * once. Each by a cause of the ledger; without a cause they are violations. */
 int64_t checks_records_lost(const struct checks *checks);
 int64_t checks_records_repeated(const struct checks *checks);
+
+/* When the first and the last of the records that expired unread were sent; false: there are none.
+ */
+bool checks_lost_span(const struct checks *checks, int64_t *from_us, int64_t *to_us);
 
 /* Of a run that stands still: who lives, what the last progress was, what is missing. One sentence
  * for its evidence. */

@@ -7,6 +7,7 @@
  * produced in between. The ledger computes which records, from the offsets of the batches that are
  * in the table. The same records lost or repeated without such damage are a violation. */
 #include "engine/base/check.h"
+#include "engine/base/units.h"
 #include "sim/check/checks_internal.h"
 
 int64_t ledger_last_batch(const struct checks *checks, int query)
@@ -155,6 +156,39 @@ static int64_t records_expired(const struct checks *checks)
         }
     }
     return expired;
+}
+
+static void widen(const struct checks *checks,
+                  const struct skipped_range *range,
+                  int64_t *from_us,
+                  int64_t *to_us)
+{
+    for (int64_t offset = range->from; offset < range->until; offset++) {
+        struct broker_history history;
+        if (fake_broker_history(
+                checks->broker, checks->topic, range->partition, offset, &history)) {
+            int64_t sent_us = history.timestamp_ms * US_PER_MS;
+            *from_us = sent_us < *from_us ? sent_us : *from_us;
+            *to_us = sent_us > *to_us ? sent_us : *to_us;
+        }
+    }
+}
+
+bool checks_lost_span(const struct checks *checks, int64_t *from_us, int64_t *to_us)
+{
+    *from_us = INT64_MAX;
+    *to_us = INT64_MIN;
+    for (size_t v = 0; v < checks->version_count; v++) {
+        const struct check_version *version = &checks->versions[v];
+        const struct check_batch *batch =
+            version->present && version->query != CHECK_QUERY_NONE
+                ? query_batch(&checks->queries[version->query], version->batch)
+                : NULL;
+        for (size_t i = 0; batch != NULL && i < batch->skipped_count; i++) {
+            widen(checks, &batch->skipped[i], from_us, to_us);
+        }
+    }
+    return *from_us <= *to_us;
 }
 
 enum lost_cause checks_lost_cause(const struct checks *checks)

@@ -4,6 +4,7 @@
  * waits for. */
 #include <stdio.h>
 
+#include "engine/base/buf.h"
 #include "engine/base/units.h"
 #include "sim/check/checks_internal.h"
 
@@ -72,15 +73,22 @@ void checks_waiting_for(const struct checks *checks, char *out, size_t size)
     bool driver = checks->drivers[0].alive || checks->drivers[1].alive;
     char when[40];
     timestamp_format(liveness->progress_us, 3, when);
+    struct process *previous = kernel_enter(checks->kernel);
+    struct buf waits = {0};
+    kernel_describe_waits(checks->kernel, &waits);
+    buf_byte(&waits, '\0');
     (void)snprintf(
         out,
         size,
         "%s; the last progress was %s of batch %lld at %s; %lld readable records are not in "
-        "the table%s",
+        "the table%s%s",
         driver ? "a driver lives" : "no driver lives",
         trace_kind_name(liveness->progress_kind),
         (long long)liveness->progress_batch,
         when,
         (long long)checks_lag(checks),
-        query == NULL ? "; no query has written its metadata" : "");
+        query == NULL ? "; no query has written its metadata" : "",
+        (const char *)waits.data);
+    buf_free(&waits);
+    kernel_leave(checks->kernel, previous);
 }

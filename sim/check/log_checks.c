@@ -63,6 +63,22 @@ one_winner(struct checks *checks, const struct sim_process *by, const char *path
     }
 }
 
+/* A file below the purge floor that nobody reads: an object store carries out a request long after
+ * its sender has sent it again, seen it done and purged it; or another driver has run the batch and
+ * purged it while this one was about to write. What the writer then says of it is judged. */
+static bool lands_below_purge(struct checks *checks,
+                              const struct sim_process *by,
+                              const struct check_query *query,
+                              int64_t batch)
+{
+    if (by == NULL || batch >= query->floor) {
+        return false;
+    }
+    const struct check_driver *driver = checks_driver_of(checks, by->process.id);
+    bool overtaken = driver != NULL && !driver->alone;
+    return overtaken || fake_storage_late(checks->storage);
+}
+
 /* ---- metadata, sources */
 
 static void metadata_published(struct checks *checks,
@@ -179,6 +195,10 @@ static void offsets_published(struct checks *checks,
     struct check_batch *record = batch_made(query, batch);
     uint64_t hash = hash_bytes(content.data, content.size);
     one_winner(checks, by, path, record->offsets_present);
+    if (lands_below_purge(checks, by, query, batch)) {
+        record->offsets_present = true;
+        return;
+    }
     offsets_once(checks, record, batch, hash);
     if (by != NULL) {
         offsets_dense(checks, query, batch);
@@ -223,7 +243,7 @@ static void commits_published(struct checks *checks,
     record->commit_by = id_of(by);
     const char *error = checkpoint_commit(content);
     bool restored = by == NULL;
-    if (restored) {
+    if (restored || lands_below_purge(checks, by, query, batch)) {
         return;
     }
     checks_count(checks, CHECK_COMMITS_FOLLOW);
@@ -314,8 +334,28 @@ reporter_is_writer(struct checks *checks, const struct trace_record *record, uin
     }
 }
 
+/* Whoever was overtaken has to notice before it reports. */
+static void above_purge(struct checks *checks, const struct trace_record *record)
+{
+    const struct check_query *query = checks_current(checks);
+    checks_count(checks, CHECK_ONE_WINNER);
+    if (query != NULL && record->batch < query->floor) {
+        checks_fail(
+            checks,
+            CHECK_ONE_WINNER,
+            "%s (process %u) reports %s of batch %lld, which is purged (below %lld): it was "
+            "overtaken and must stop",
+            record->process_name,
+            record->process,
+            trace_kind_name(record->kind),
+            (long long)record->batch,
+            (long long)query->floor);
+    }
+}
+
 static void offsets_reported(struct checks *checks, const struct trace_record *record)
 {
+    above_purge(checks, record);
     const struct check_batch *batch = query_batch(checks_current(checks), record->batch);
     durable(checks,
             "offsets-written",
@@ -354,6 +394,7 @@ static void same_offsets(struct checks *checks, const struct check_batch *record
 /* With commits/N written nobody will run batch N again: all of it must outlive any crash. */
 static void commit_reported(struct checks *checks, const struct trace_record *record)
 {
+    above_purge(checks, record);
     const struct check_batch *batch = query_batch(checks_current(checks), record->batch);
     int64_t version = sink_version_of(checks, checks->current, record->batch, 0);
     durable(

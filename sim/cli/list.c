@@ -74,10 +74,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static size_t find_scenarios(char (*paths)[PATH_SIZE])
+static size_t find_in(const char *name, char (*paths)[PATH_SIZE], size_t count)
 {
-    size_t count = 0;
-    DIR *folder = opendir("scenarios");
+    DIR *folder = opendir(name);
     for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
          entry = readdir(folder)) {
         size_t length = strlen(entry->d_name);
@@ -85,13 +84,20 @@ static size_t find_scenarios(char (*paths)[PATH_SIZE])
         bool other = strcmp(entry->d_name, "aftershock.json") == 0 ||
                      strcmp(entry->d_name, "schema.json") == 0;
         if (json && !other && count < SCENARIOS_MAX) {
-            (void)snprintf(paths[count], PATH_SIZE, "scenarios/%s", entry->d_name);
+            (void)snprintf(paths[count], PATH_SIZE, "%s/%.200s", name, entry->d_name);
             count++;
         }
     }
     if (folder != NULL) {
         (void)closedir(folder);
     }
+    return count;
+}
+
+static size_t find_scenarios(char (*paths)[PATH_SIZE])
+{
+    size_t count = find_in("scenarios", paths, 0);
+    count = find_in("scenarios/regressions", paths, count);
     qsort(paths, count, PATH_SIZE, by_name);
     return count;
 }

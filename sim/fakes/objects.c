@@ -172,8 +172,11 @@ static void arrive(void *context, uint64_t argument)
     struct kernel *kernel = late->request.objects->kernel;
     (void)argument;
     struct process *previous = kernel_enter(kernel);
+    struct fake_storage *storage = late->request.objects->storage;
+    storage->late = true;
     enum status unheard = apply(&late->request);
     maybe(unheard == OK);
+    storage->late = false;
     heap_free(late->key);
     heap_free(late->data);
     heap_free(late);

@@ -142,6 +142,11 @@ bool fake_storage_durable(const struct fake_storage *storage, uint32_t machine, 
     return objects_find(storage->objects, path + 1) != NULL;
 }
 
+bool fake_storage_late(const struct fake_storage *storage)
+{
+    return storage->late;
+}
+
 struct each {
     fake_storage_file_fn file;
     void *context;

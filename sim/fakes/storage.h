@@ -41,6 +41,9 @@ struct fake_storage_watch {
 };
 void fake_storage_observe(struct fake_storage *storage, const struct fake_storage_watch *watch);
 
+/* Asked inside a watch: does this request take effect after its sender gave up waiting for it? */
+bool fake_storage_late(const struct fake_storage *storage);
+
 /* Copy the tree below `path` into a real directory (conformance tests export tables): calls `file`
  * for each. */
 typedef void (*fake_storage_file_fn)(void *context, const char *path, struct bytes content);

@@ -16,6 +16,7 @@ struct fake_storage {
     struct fake_objects *objects;
     struct fake_storage_watch watches[STORAGE_WATCHES_MAX];
     size_t watch_count;
+    bool late; /* a request arrives that its sender has given up */
 };
 
 /* A file became visible under its final name: traced, and every watch is told. `by` may be NULL.

@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 #include "engine/base/heap.h"
 
 struct armed {
+    struct injector *injector;
+    size_t index; /* in the plan */
     bool fired;
     bool scheduled;
     int64_t fired_us;
@@ -161,9 +164,21 @@ static const char *target_name(struct target target)
 
 static void fire(struct injector *injector, size_t index, struct sim_process *at);
 
-static void due(void *context, uint64_t index)
+static void due(void *context, uint64_t argument)
 {
-    fire(context, (size_t)index, NULL);
+    const struct armed *armed = context;
+    maybe(argument == 0);
+    fire(armed->injector, armed->index, NULL);
+}
+
+/* What an event is, without its place in the script: that shifts when another one is removed. */
+static uint64_t event_key(const struct fault_event *event)
+{
+    uint64_t key = hash_chain((uint64_t)event->verb, (uint64_t)event->target.kind);
+    key = hash_chain(key, event->target.index);
+    key = hash_chain(key, (uint64_t)event->at.kind);
+    key = hash_chain(key, (uint64_t)event->at.time_us);
+    return hash_chain(key, (uint64_t)event->for_us);
 }
 
 static void schedule(struct injector *injector, size_t index, int64_t time_us)
@@ -174,7 +189,11 @@ static void schedule(struct injector *injector, size_t index, int64_t time_us)
     }
     armed->scheduled = true;
     int64_t now_us = kernel_now_us(injector->kernel);
-    kernel_at(injector->kernel, time_us > now_us ? time_us : now_us, due, injector, index);
+    kernel_at_keyed(injector->kernel,
+                    time_us > now_us ? time_us : now_us,
+                    event_key(&injector->plan->events[index]),
+                    due,
+                    armed);
 }
 
 static int64_t later(int64_t time_us, int64_t plus_us)
@@ -337,6 +356,7 @@ struct injector *injector_new(struct kernel *kernel,
                                                   .operation = operation});
     for (size_t i = 0; i < plan->count; i++) {
         const struct anchor *anchor = &plan->events[i].at;
+        injector->armed[i] = (struct armed){.injector = injector, .index = i};
         require(anchor->kind != ANCHOR_EVENT || (size_t)anchor->event < plan->count);
         if (anchor->kind == ANCHOR_TIME) {
             schedule(injector, i, later(kernel_start_us(kernel), anchor->time_us));

@@ -103,6 +103,15 @@ static uint64_t next_tie(struct kernel *kernel, const struct sim_process *by)
     return hash_chain(hash_chain(hash_mix64(kernel->config.seed), kernel_actor(by)), (*count)++);
 }
 
+static void push(struct kernel *kernel, struct event event)
+{
+    require(event.time_us >= kernel->now_us);
+    event.sequence = ++kernel->event_sequence;
+    struct process *previous = kernel_enter(kernel);
+    event_heap_push(&kernel->events, &event);
+    kernel_leave(kernel, previous);
+}
+
 void kernel_push(struct kernel *kernel,
                  const struct sim_process *by,
                  int64_t time_us,
@@ -110,18 +119,12 @@ void kernel_push(struct kernel *kernel,
                  void *context,
                  uint64_t argument)
 {
-    require(time_us >= kernel->now_us);
-    struct event event = {
-        .time_us = time_us,
-        .tie = next_tie(kernel, by),
-        .sequence = ++kernel->event_sequence,
-        .callback = callback,
-        .context = context,
-        .argument = argument,
-    };
-    struct process *previous = kernel_enter(kernel);
-    event_heap_push(&kernel->events, &event);
-    kernel_leave(kernel, previous);
+    push(kernel,
+         (struct event){.time_us = time_us,
+                        .tie = next_tie(kernel, by),
+                        .callback = callback,
+                        .context = context,
+                        .argument = argument});
 }
 
 void kernel_at(struct kernel *kernel,
@@ -131,6 +134,17 @@ void kernel_at(struct kernel *kernel,
                uint64_t argument)
 {
     kernel_push(kernel, kernel->running, time_us, callback, context, argument);
+}
+
+void kernel_at_keyed(
+    struct kernel *kernel, int64_t time_us, uint64_t key, kernel_callback callback, void *context)
+{
+    uint64_t tie = kernel_draw(kernel, "tie", 0, key, (uint64_t)time_us);
+    push(kernel,
+         (struct event){.time_us = time_us,
+                        .tie = kernel->config.noise ? tie : 0,
+                        .callback = callback,
+                        .context = context});
 }
 
 static void discard_stale(struct kernel *kernel)

@@ -68,6 +68,11 @@ void kernel_at(struct kernel *kernel,
                void *context,
                uint64_t argument);
 
+/* The same for what a scenario's script has in store: with noise its tie is drawn by `key` and the
+ * time alone, so that an event that is not scheduled shifts the tie of no other. */
+void kernel_at_keyed(
+    struct kernel *kernel, int64_t time_us, uint64_t key, kernel_callback callback, void *context);
+
 /* Run events until `stop(context)` is true after one, the heap is empty, or virtual time would pass
  * `until_us`. */
 enum kernel_stop { KERNEL_STOPPED, KERNEL_IDLE, KERNEL_OUT_OF_TIME, KERNEL_VIOLATION };
@@ -144,6 +149,9 @@ void kernel_kill(struct kernel *kernel, struct sim_process *process);
 void kernel_pause(struct kernel *kernel, struct sim_process *process);
 void kernel_resume(struct kernel *kernel, struct sim_process *process);
 struct sim_process *kernel_process(struct kernel *kernel, uint32_t id); /* NULL when gone */
+/* Who waits for what, for people: each process that lives, whether it is paused or cut off, and the
+ * storage operations it is in. Of the world's memory: call as the world. */
+void kernel_describe_waits(struct kernel *kernel, struct buf *out);
 /* Live counters of a process' kind after a kill must be zero: heap bytes, blocks, fibers. */
 bool kernel_process_clean(const struct sim_process *process);
 
@@ -162,9 +170,16 @@ void kernel_wake(struct kernel *kernel, struct fiber *fiber, struct sim_process 
 /* ---- the sweep over port calls: kill a process at its n-th call --------------------------------
  */
 
-/* Count the port calls of the process named `name`, over all its incarnations; kill it at number
- * `nth` (1-based), before the call has any effect; 0 only counts. `name` is borrowed. */
-void kernel_sweep(struct kernel *kernel, const char *name, uint64_t nth);
+struct kernel_sweep {
+    const char *process;    /* its name, borrowed; NULL: no sweep */
+    uint64_t call;          /* 1-based; 0: only count */
+    bool machine;           /* not the process alone dies: its machine crashes */
+    enum unsynced unsynced; /* what becomes of the machine's unsynced operations */
+};
+
+/* Count the port calls of the process named so, over all its incarnations; kill it at number
+ * `call`, before the call has any effect. */
+void kernel_sweep(struct kernel *kernel, const struct kernel_sweep *sweep);
 uint64_t kernel_sweep_count(const struct kernel *kernel);
 /* A port call begins: hold, wait, park and operations say so themselves, fakes for what never
  * suspends. May not return. */

@@ -32,6 +32,8 @@ struct sim_fiber {
     void *argument;
     uint64_t serial; /* of the wait: unique in the kernel; a timer with another one is stale */
     enum wait_kind waiting;
+    const char *operation; /* of storage, on its way: its caller's texts; NULL: none */
+    const char *path;
     bool main;
     bool token; /* woken while it did not park: the next park returns at once */
     bool woken; /* how the last park ended */
@@ -94,8 +96,7 @@ struct kernel {
     struct kernel_injector injector;
     bool has_injector;
 
-    const char *sweep_name; /* NULL: no sweep */
-    uint64_t sweep_nth;
+    struct kernel_sweep sweep;
     uint64_t sweep_count;
 
     struct trace *trace;

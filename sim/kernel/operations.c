@@ -24,10 +24,9 @@ void running_check(struct kernel *kernel)
     }
 }
 
-void kernel_sweep(struct kernel *kernel, const char *name, uint64_t nth)
+void kernel_sweep(struct kernel *kernel, const struct kernel_sweep *sweep)
 {
-    kernel->sweep_name = name;
-    kernel->sweep_nth = nth;
+    kernel->sweep = *sweep;
     kernel->sweep_count = 0;
 }
 
@@ -47,12 +46,18 @@ void kernel_port_call(struct kernel *kernel)
                        process->process.name);
         kernel_kill(kernel, process); /* does not return */
     }
-    if (kernel->sweep_name == NULL || strcmp(kernel->sweep_name, process->process.name) != 0) {
+    const struct kernel_sweep *sweep = &kernel->sweep;
+    if (sweep->process == NULL || strcmp(sweep->process, process->process.name) != 0) {
         return;
     }
     kernel->sweep_count++;
-    if (kernel->sweep_count == kernel->sweep_nth) {
-        kernel_kill(kernel, process); /* does not return */
+    if (kernel->sweep_count != sweep->call) {
+        return;
+    }
+    if (sweep->machine) { /* neither of them returns */
+        kernel_machine_down(kernel, process->machine, MACHINE_CRASHED, sweep->unsynced);
+    } else {
+        kernel_kill(kernel, process);
     }
 }
 
@@ -90,6 +95,8 @@ struct operation_fault kernel_operation_before(struct kernel *kernel,
                                                const char *operation,
                                                const char *path)
 {
+    kernel->running_fiber->operation = operation;
+    kernel->running_fiber->path = path;
     return ask_injector(kernel, port, operation, path, false);
 }
 
@@ -132,6 +139,7 @@ void kernel_operation_after(struct kernel *kernel,
                                            .text = (const char *)kernel->scratch.data});
         kernel_leave(kernel, previous);
     }
+    kernel->running_fiber->operation = NULL;
     (void)ask_injector(kernel, port, operation, path, true);
 }
 

@@ -1,6 +1,7 @@
 /* Machines and processes: birth, pause, death. A death has two parts: at once the process is dead
  * and the fakes know; its stacks and memory go as soon as none of its stacks runs (a victim that
  * runs leaves its stack first). */
+#include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 #include "sim/kernel/kernel_private.h"
@@ -126,6 +127,28 @@ struct sim_process *kernel_process(struct kernel *kernel, uint32_t id)
     struct sim_process *process = kernel->processes[id - 1];
     bool gone = process->state == SIM_DEAD || process->state == SIM_ENDED;
     return gone ? NULL : process;
+}
+
+void kernel_describe_waits(struct kernel *kernel, struct buf *out)
+{
+    for (uint32_t id = 1; id <= kernel->process_count; id++) {
+        const struct sim_process *process = kernel_process(kernel, id);
+        if (process == NULL) {
+            continue;
+        }
+        buf_printf(out, "; %s", process->process.name);
+        bool named = process->state == SIM_PAUSED || process->partitioned;
+        buf_text(out, process->state == SIM_PAUSED ? " is paused" : "");
+        buf_text(out, process->partitioned ? " is cut off" : "");
+        const struct sim_fiber *fiber = process->private->fibers;
+        for (; fiber != NULL; fiber = fiber->next) {
+            if (fiber->operation != NULL) {
+                buf_printf(out, " waits for %s of %s", fiber->operation, fiber->path);
+                named = true;
+            }
+        }
+        buf_text(out, named ? "" : " waits for a message or a time");
+    }
 }
 
 /* ---- death */

@@ -66,12 +66,15 @@ void trace_append(struct trace *trace, const struct trace_record *record)
     require(record->index == trace->count);
     require(record->text != NULL);
     require(record->process_name != NULL);
+    /* A fault's place in the script is the file's, not the world's: it shifts when an earlier line
+     * is removed, and nothing has happened otherwise. */
+    int64_t a = record->kind == (int)WORLD_FAULT ? 0 : record->a;
     uint64_t who = (uint64_t)record->process << 32 | record->incarnation;
     uint64_t hash = hash_chain(trace->hash, (uint64_t)record->time_us);
     hash = hash_chain(hash, who);
     hash = hash_chain(hash, (uint64_t)record->kind);
     hash = hash_chain(hash, (uint64_t)record->batch);
-    hash = hash_chain(hash, (uint64_t)record->a);
+    hash = hash_chain(hash, (uint64_t)a);
     hash = hash_chain(hash, (uint64_t)record->b);
     hash = hash_chain(hash, (uint64_t)record->c);
     trace->hash = hash_chain(hash, hash_text(record->text));

@@ -109,10 +109,28 @@ static void assemble(struct run *run, uint64_t seed)
     if (run->options->observer != NULL) {
         kernel_observe_outside(run->kernel, run->options->observer, run->options->observer_context);
     }
-    kernel_sweep(run->kernel, run->options->sweep_process, run->options->sweep_call);
+    kernel_sweep(run->kernel, &run->options->sweep);
     fake_broker_produce(run->broker, scenario->workloads, scenario->workload_count);
     supervisor_start(run->supervisor);
     look(run, 0);
+}
+
+/* Somebody still has something to send, and it is its time: who cannot get rid of it for longer
+ * waits for a broker, and that is no progress. */
+static bool workloads_run(const struct run *run)
+{
+    int64_t end_us = 0;
+    for (size_t i = 0; i < run->scenario->workload_count; i++) {
+        const struct workload_config *workload = &run->scenario->workloads[i];
+        int64_t last_us = workload->until_us;
+        if (last_us < 0 &&
+            __builtin_mul_overflow(workload->records, workload->interval_us, &last_us)) {
+            last_us = INT64_MAX;
+        }
+        end_us = last_us > end_us ? last_us : end_us;
+    }
+    return !fake_broker_workloads_done(run->broker) &&
+           kernel_now_us(run->kernel) - run->start_us <= end_us;
 }
 
 static enum outcome loop(struct run *run)
@@ -130,7 +148,7 @@ static enum outcome loop(struct run *run)
         if (stop == KERNEL_STOPPED) {
             break;
         }
-        if (anything_pending(run) || !fake_broker_workloads_done(run->broker)) {
+        if (anything_pending(run) || workloads_run(run)) {
             run->progress_us = kernel_now_us(run->kernel);
         }
         if (kernel_now_us(run->kernel) - run->progress_us > budget_us) {
@@ -238,6 +256,9 @@ void run_scenario(const struct scenario *scenario,
     assemble(run, seed);
     result->outcome = loop(run);
     if (run->checks != NULL && result->outcome != OUTCOME_VIOLATION) {
+        if (run->caught_up_us >= 0 && result->outcome == OUTCOME_CAUGHT_UP) {
+            checks_end_caught_up(run->checks);
+        }
         checks_end(run->checks);
         if (kernel_violation(run->kernel)->set) {
             result->outcome = OUTCOME_VIOLATION;

@@ -87,7 +87,7 @@ struct run_result {
     size_t run_count;
     struct check_count checks[RUN_CHECKS_MAX];
     size_t check_count;
-    uint64_t port_calls; /* of run_options.sweep_process */
+    uint64_t port_calls; /* of run_options.sweep */
     int64_t rows_in;
     int64_t rows_out;
     char failed_check[48]; /* first violated check, "expectation" or "unfired"; "" when pass */
@@ -104,11 +104,8 @@ struct run_options {
     kernel_observer observer;    /* every trace event; NULL: none (golden transcripts, --trace, the
                                     terminal's timeline) */
     void *observer_context;
-    struct buf *last_events; /* NULL or: the last 200 trace events as JSON lines */
-    /* The sweep: kill the process named so at its n-th port call (0: only count); NULL: no sweep.
-     */
-    const char *sweep_process;
-    uint64_t sweep_call;
+    struct buf *last_events;   /* NULL or: the last 200 trace events as JSON lines */
+    struct kernel_sweep sweep; /* kill a process at its n-th port call */
     /* NULL or: called at the end for each file of the table, its path relative to the table. */
     fake_storage_file_fn table_file;
     void *table_context;

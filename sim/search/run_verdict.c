@@ -38,6 +38,18 @@ static bool class_matches(const char *expected, const char *found)
     return strncmp(expected, found, length) == 0 && (found[length] == '\0' || found[length] == '.');
 }
 
+/* "partition 1" is not named by "partition 10". */
+static bool names_number(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        if (at[length] < '0' || at[length] > '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The error must name the topic and each partition that the file says. */
 static void judge_names(struct run_result *result, size_t i, const struct expected_names *expected)
 {
@@ -53,7 +65,7 @@ static void judge_names(struct run_result *result, size_t i, const struct expect
     for (size_t p = 0; p < expected->partition_count; p++) {
         char word[32];
         (void)snprintf(word, sizeof word, "partition %ld", (long)expected->partitions[p]);
-        if (strstr(text, word) == NULL) {
+        if (!names_number(text, word)) {
             fail(result,
                  "expectation",
                  "expect.runs[%zu].names: %s is not named by: %s",
@@ -115,11 +127,30 @@ static void judge_one_run(struct run_result *result, size_t i, const struct expe
     }
 }
 
+/* A file that says nothing of its runs promises that every record arrives: a query that ended
+ * before that has shown nothing. */
+static void judge_end(struct run *run)
+{
+    struct run_result *result = run->result;
+    if (result->outcome == OUTCOME_CAUGHT_UP || run->scenario->expect.gave_up) {
+        return;
+    }
+    const struct driver_run *last = &result->runs[result->run_count - 1];
+    fail(result,
+         "expectation",
+         "without \"expect.runs\" the query must catch up, found the outcome \"%s\" (the last run "
+         "ended \"%s\" %s)",
+         outcome_name(result->outcome),
+         run_end_name(last->ends),
+         last->error.text);
+}
+
 static void judge_runs(struct run *run)
 {
     struct run_result *result = run->result;
     const struct expectation *expect = &run->scenario->expect;
     if (!expect->has_runs) {
+        judge_end(run);
         return;
     }
     for (size_t i = 0; i < expect->run_count && i < result->run_count; i++) {
@@ -208,6 +239,34 @@ static const char *cause_name(enum lost_cause cause)
     return "";
 }
 
+/* The span guards the file's own arithmetic: what is lost is the ledger's word. */
+static void judge_span(struct run *run)
+{
+    const struct expected_span *span = &run->scenario->expect.lost_span;
+    int64_t from_us = 0;
+    int64_t to_us = 0;
+    if (!checks_lost_span(run->checks, &from_us, &to_us)) {
+        return;
+    }
+    from_us -= run->start_us;
+    to_us -= run->start_us;
+    if (from_us < span->from_us || to_us > span->to_us) {
+        char texts[4][48];
+        duration_format(span->from_us, texts[0]);
+        duration_format(span->to_us, texts[1]);
+        duration_format(from_us, texts[2]);
+        duration_format(to_us, texts[3]);
+        fail(run->result,
+             "expectation",
+             "expect.table.lost.span: expected records sent between %s and %s, the ledger says "
+             "those between %s and %s",
+             texts[0],
+             texts[1],
+             texts[2],
+             texts[3]);
+    }
+}
+
 static void judge_damage(struct run *run)
 {
     const struct expectation *expect = &run->scenario->expect;
@@ -221,6 +280,9 @@ static void judge_damage(struct run *run)
              "expect.table.lost: expected %s, the damage ledger says %s",
              cause_name(expect->lost),
              cause_name(found));
+    }
+    if (expect->has_lost_span) {
+        judge_span(run);
     }
     if (expect->gave_up != (run->result->outcome == OUTCOME_GAVE_UP)) {
         fail(run->result,
@@ -257,7 +319,7 @@ void run_judge(struct run *run)
         fail(result, violation->check, "%s", violation->evidence);
     }
     if (result->outcome == OUTCOME_STUCK) {
-        char who[512] = "the checks are off";
+        char who[800] = "the checks are off";
         if (run->checks != NULL) {
             checks_waiting_for(run->checks, who, sizeof who);
         }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/check.h"
 #include "engine/base/document.h"
 #include "sim/search/run.h"
 
@@ -18,13 +19,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* scenarios/X.json, but for what is no scenario. */
-static size_t list_scenarios(char (*paths)[PATH_SIZE])
+/* X.json, but for what is no scenario. */
+static size_t list_folder(const char *name, char (*paths)[PATH_SIZE], size_t count)
 {
-    size_t count = 0;
-    DIR *folder = opendir("scenarios");
+    DIR *folder = opendir(name);
     if (folder == NULL) {
-        return 0;
+        return count;
     }
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         const char *end = strrchr(entry->d_name, '.');
@@ -32,11 +32,21 @@ static size_t list_scenarios(char (*paths)[PATH_SIZE])
         bool other = strcmp(entry->d_name, "aftershock.json") == 0 ||
                      strcmp(entry->d_name, "schema.json") == 0;
         if (json && !other && count < FILES_MAX) {
-            (void)snprintf(paths[count], PATH_SIZE, "scenarios/%.140s", entry->d_name);
+            (void)snprintf(paths[count], PATH_SIZE, "%s/%.120s", name, entry->d_name);
             count++;
         }
     }
     (void)closedir(folder);
+    return count;
+}
+
+/* scenarios/ and what once went wrong, scenarios/regressions/. */
+static size_t list_scenarios(char (*paths)[PATH_SIZE])
+{
+    size_t count = list_folder("scenarios", paths, 0);
+    size_t stories = count;
+    count = list_folder("scenarios/regressions", paths, count);
+    require(count > stories);
     qsort(paths, count, PATH_SIZE, by_name);
     return count;
 }
