@@ -126,6 +126,24 @@ void cli_write_record(const struct cli *cli,
     buf_free(&line);
 }
 
+/* What was proven, in words; a loss that the scenario expects is named. */
+static void print_proof(const struct run_result *result)
+{
+    uint64_t evaluations = 0;
+    size_t ran = 0;
+    for (size_t i = 0; i < result->check_count; i++) {
+        evaluations += result->checks[i].evaluations;
+        ran += result->checks[i].evaluations > 0;
+    }
+    if (strcmp(result->lost, "nothing") == 0) {
+        (void)printf("  the table equals the oracle's rows: nothing lost, nothing repeated");
+    } else {
+        (void)printf("  the table equals the oracle's rows after the loss that it expects (%s)",
+                     result->lost);
+    }
+    (void)printf("; %zu checks, %" PRIu64 " evaluations\n", ran, evaluations);
+}
+
 void cli_print_verdict(const struct run_result *result)
 {
     char virtual_time[48];
@@ -148,5 +166,7 @@ void cli_print_verdict(const struct run_result *result)
         (void)printf("  %s: ", result->failed_check);
         cli_put(stdout, result->evidence);
         (void)putchar('\n');
+    } else if (result->lost != NULL) {
+        print_proof(result);
     }
 }

@@ -146,6 +146,7 @@ bury(struct swarm_pool *pool, unsigned index, uint64_t seed, char *evidence, siz
 static void own_names(const struct swarm_pool *pool, struct run_result *result)
 {
     result->scenario = pool->scenario->name;
+    result->lost = NULL; /* told for single runs only */
     for (size_t i = 0; i < result->check_count; i++) {
         result->checks[i].name = run_check_name(i);
     }

@@ -90,6 +90,7 @@ struct run_result {
     uint64_t port_calls; /* of run_options.sweep */
     int64_t rows_in;
     int64_t rows_out;
+    const char *lost;      /* by the damage ledger: "nothing", or the cause */
     char failed_check[48]; /* first violated check, "expectation" or "unfired"; "" when pass */
     char evidence[1024];
     size_t lag_count;
@@ -122,6 +123,9 @@ void run_scenario(const struct scenario *scenario,
 int run_exit_code(const struct run_result *result);
 /* Over many runs: the most severe, in the order 5, 4, 1, 3, 2, 0. */
 int run_exit_code_worse(int a, int b);
+
+/* "nothing", "local-disk", ...: result->lost. */
+const char *run_cause_name(enum lost_cause cause);
 
 /* Name of the i-th of result->checks. */
 const char *run_check_name(size_t i);

@@ -226,7 +226,7 @@ static void judge_counts(struct run *run)
     }
 }
 
-static const char *cause_name(enum lost_cause cause)
+const char *run_cause_name(enum lost_cause cause)
 {
     switch (cause) {
     case LOST_NOTHING:
@@ -274,12 +274,13 @@ static void judge_damage(struct run *run)
         return;
     }
     enum lost_cause found = checks_lost_cause(run->checks);
+    run->result->lost = run_cause_name(found);
     if (found != expect->lost) {
         fail(run->result,
              "expectation",
              "expect.table.lost: expected %s, the damage ledger says %s",
-             cause_name(expect->lost),
-             cause_name(found));
+             run_cause_name(expect->lost),
+             run_cause_name(found));
     }
     if (expect->has_lost_span) {
         judge_span(run);
