@@ -7,7 +7,8 @@
  *   C, D tasks   read exactly the ranges that follow from offsets N-1 and N; files are invisible
  *                until E; the coordinator lets one attempt a task through
  *   E sink       one Delta commit with txn {query id, N}: a batch that is in the table already is
- *                not written again, however often it runs
+ *                not written again, however often it runs. A table that lacks batch N-1, or has
+ *                an N that this run planned anew, does not fit this checkpoint: refused
  *   F commits/N  written once, after the table: the next batch may be planned
  *   G purge      what recovery cannot need any more: it reads the newest two entries
  *
