@@ -145,6 +145,9 @@ struct fault_event {
     int line;                          /* in the scenario file, for messages; 0 = drawn */
 };
 
+/* What a result has room for (sim/search/run.h): each event fires once, and is judged. */
+enum { SCRIPT_EVENTS_MAX = 64 };
+
 struct fault_plan {
     struct fault_event *events;
     size_t count;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "faults/fault.h"
 #include "scenarios/loader/names.h"
 
 enum { COUNT_MAX = 1000000, RECORDS_MAX = 10000000 };
@@ -435,6 +436,7 @@ static const struct key scenario_keys[] = {
      .help = "what is sent to them"},
     {.name = "script",
      .kind = KEY_LIST,
+     .max = SCRIPT_EVENTS_MAX,
      .element = &event_element,
      .help = "what goes wrong, and what people do; each event must fire"},
     {.name = "expect",

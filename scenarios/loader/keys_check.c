@@ -389,13 +389,16 @@ static enum status check_variants(struct walk *walk, const struct waiting *at)
 static enum status fail_count(const struct walk *walk, const struct waiting *at, size_t found)
 {
     const struct key *key = at->key;
+    bool many = key->max > 0 && found > (size_t)key->max;
     return FAIL(walk,
                 at->path,
                 false,
                 "found %zu items, expected %s %lld",
                 found,
-                key->max == key->min ? "exactly" : "at least",
-                (long long)key->min);
+                key->max == key->min ? "exactly"
+                : many               ? "at most"
+                                     : "at least",
+                (long long)(many ? key->max : key->min));
 }
 
 static enum status check_map(struct walk *walk, const struct waiting *at)

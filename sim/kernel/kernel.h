@@ -29,6 +29,7 @@ struct sim_process {
     uint32_t machine;
     enum sim_process_state state;
     bool partitioned;                    /* cut off from every other machine (network) */
+    int64_t heals_us;                    /* when the last of its partitions ends */
     void *owner;                         /* of whoever spawned it (the supervisor) */
     struct sim_process_private *private; /* kernel's own: fibers, busy until, ... */
 };

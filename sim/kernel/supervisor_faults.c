@@ -28,7 +28,7 @@ static void heal_process(void *context, uint64_t process_id)
     struct supervisor *supervisor = context;
     supervisor->conditions--;
     struct sim_process *process = kernel_process(supervisor->world.kernel, (uint32_t)process_id);
-    if (process != NULL) {
+    if (process != NULL && process->heals_us <= kernel_now_us(supervisor->world.kernel)) {
         fake_network_partition(supervisor->world.network, process, false);
     }
 }
@@ -186,6 +186,8 @@ partition(struct supervisor *supervisor, const struct fault_event *event, struct
 {
     struct sim_process *process = victim(supervisor, &event->target, at);
     if (process != NULL) {
+        int64_t heals_us = kernel_now_us(supervisor->world.kernel) + event->for_us;
+        process->heals_us = heals_us > process->heals_us ? heals_us : process->heals_us;
         after(supervisor, event->for_us, heal_process, process->process.id);
         fake_network_partition(supervisor->world.network, process, true);
     }

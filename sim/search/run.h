@@ -21,8 +21,8 @@ enum outcome { /* what happened */
 const char *outcome_name(enum outcome outcome);
 
 enum {
-    RUN_EVENTS_MAX = 64,
-    RUN_RECOVERIES_MAX = 64,
+    RUN_EVENTS_MAX = SCRIPT_EVENTS_MAX,
+    RUN_RECOVERIES_MAX = SCRIPT_EVENTS_MAX,
     RUN_RUNS_MAX = 64,
     RUN_CHECKS_MAX = 48,
     RUN_SAMPLES_MAX = 4096

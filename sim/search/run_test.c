@@ -11,6 +11,19 @@
 static struct arena arena;
 static struct run_result *result;
 
+static void run_text(const char *text)
+{
+    struct scenario *scenario = NULL;
+    struct diag diag = {0};
+    document_setup();
+    enum status loaded = scenario_load_text(
+        &arena, "scenarios/made.json", bytes_of_text(text), NULL, &scenario, &diag);
+    cr_assert(loaded == OK, "%s", diag.text);
+    result = heap_alloc(sizeof *result);
+    struct run_options options = {.checks = true};
+    run_scenario(scenario, 0, &options, result);
+}
+
 /* A scenario of two batches, with more members behind its workload. */
 static void run(const char *storage, const char *set, const char *more)
 {
@@ -27,15 +40,33 @@ static void run(const char *storage, const char *set, const char *more)
                         storage,
                         more);
     cr_assert(size > 0 && (size_t)size < sizeof text);
-    struct scenario *scenario = NULL;
-    struct diag diag = {0};
-    document_setup();
-    enum status loaded = scenario_load_text(
-        &arena, "scenarios/made.json", bytes_of_text(text), NULL, &scenario, &diag);
-    cr_assert(loaded == OK, "%s", diag.text);
-    result = heap_alloc(sizeof *result);
-    struct run_options options = {.checks = true};
-    run_scenario(scenario, 0, &options, result);
+    run_text(text);
+}
+
+/* Records expire during an outage; `span` is when the lost ones were sent. */
+static void run_outage(const char *span)
+{
+    char text[3000];
+    int size = snprintf(
+        text,
+        sizeof text,
+        "{\"story\": \"s\", \"pipeline\": \"pipelines/flight_delays.json\","
+        "\"set\": {\"failOnDataLoss\": true, \"startingOffsets\": \"earliest\"},"
+        "\"cluster\": {\"storage\": \"objects\", \"supervisor\": {\"restart\": \"never\"}},"
+        "\"topics\": {\"flights\": {\"partitions\": 2, \"retention.ms\": \"24h\", "
+        "\"segment.ms\": \"10m\"}}, \"workload\": [{\"to\": \"flights\", \"from\": "
+        "\"data/flights.ndjson\", \"rate\": \"1/min\", \"until\": \"30h\"}], \"script\": ["
+        "{\"id\": \"outage\", \"at\": {\"time\": \"2h\"}, \"do\": \"stop\", \"target\": "
+        "\"driver\"}, {\"at\": {\"event\": \"outage\", \"plus\": \"26h\"}, \"do\": \"start\", "
+        "\"target\": \"driver\"}, {\"at\": {\"run\": 2, \"ends\": \"error\", \"plus\": "
+        "\"10m\"}, \"do\": \"start\", \"target\": \"driver\", \"set\": {\"failOnDataLoss\": "
+        "false}}], \"expect\": {\"runs\": [{\"ends\": \"stopped\"}, {\"ends\": \"error\", "
+        "\"names\": {\"topic\": \"flights\", \"partitions\": [0, 1]}, \"commits\": 0}, {\"ends\": "
+        "\"caught-up\", \"reports\": \"skipped-ranges\"}], \"table\": {\"lost\": {\"cause\": "
+        "\"expired\", \"span\": %s}}}}",
+        span);
+    cr_assert(size > 0 && (size_t)size < sizeof text);
+    run_text(text);
 }
 
 static void drop(void)
@@ -104,4 +135,18 @@ Test(run, without_a_fault_it_passes, .fini = drop, .timeout = 60)
     run("disk", "", "");
     cr_assert(result->pass, "%s: %s", result->failed_check, result->evidence);
     cr_assert(eq(int, run_exit_code(result), 0));
+}
+
+Test(run, the_span_of_what_expired_is_judged, .fini = drop, .timeout = 60)
+{
+    run_outage("[\"1h55m\", \"4h15m\"]");
+    cr_assert(result->pass, "%s: %s", result->failed_check, result->evidence);
+    heap_free(result);
+    run_outage("[\"1h55m\", \"3h\"]");
+    cr_assert(not(result->pass));
+    cr_assert(strstr(result->evidence, "lost.span") != NULL, "%s", result->evidence);
+    heap_free(result);
+    run_outage("[\"2h5m\", \"4h15m\"]");
+    cr_assert(not(result->pass));
+    cr_assert(strstr(result->evidence, "lost.span") != NULL, "%s", result->evidence);
 }
