@@ -139,29 +139,6 @@ static bool operation_matches(const struct fault_event *event,
 
 /* ---- firing */
 
-static const char *target_name(struct target target)
-{
-    switch (target.kind) {
-    case TARGET_DRIVER:
-        return "driver";
-    case TARGET_SECOND_DRIVER:
-        return "second driver";
-    case TARGET_EXECUTOR:
-        return "executor";
-    case TARGET_EXECUTORS:
-        return "executors";
-    case TARGET_DRIVER_MACHINE:
-        return "driver machine";
-    case TARGET_EXECUTOR_MACHINE:
-        return "executor machine";
-    case TARGET_BROKER:
-        return "broker";
-    case TARGET_STORAGE:
-        return "storage";
-    }
-    return "";
-}
-
 static void fire(struct injector *injector, size_t index, struct sim_process *at);
 
 static void due(void *context, uint64_t argument)
@@ -212,13 +189,10 @@ static void fire(struct injector *injector, size_t index, struct sim_process *at
     int64_t now_us = kernel_now_us(injector->kernel);
     armed->fired = true;
     armed->fired_us = now_us;
+    char target[TARGET_TEXT_SIZE];
     char text[64];
-    int written = snprintf(text,
-                           sizeof text,
-                           event->target.index > 0 ? "%s %s %u" : "%s %s",
-                           fault_info(event->verb)->name,
-                           target_name(event->target),
-                           (unsigned)event->target.index);
+    target_format(event->target, target);
+    int written = snprintf(text, sizeof text, "%s %s", fault_info(event->verb)->name, target);
     require(written > 0);
     kernel_trace(
         injector->kernel,

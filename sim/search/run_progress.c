@@ -2,6 +2,7 @@
  * happens. */
 #include "sim/search/run_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,29 +11,6 @@
 static int64_t since_start(const struct run *run, int64_t time_us)
 {
     return time_us - run->start_us;
-}
-
-static const char *target_name(enum target_kind kind)
-{
-    switch (kind) {
-    case TARGET_DRIVER:
-        return "driver";
-    case TARGET_SECOND_DRIVER:
-        return "second driver";
-    case TARGET_EXECUTOR:
-        return "executor";
-    case TARGET_EXECUTORS:
-        return "executors";
-    case TARGET_DRIVER_MACHINE:
-        return "driver machine";
-    case TARGET_EXECUTOR_MACHINE:
-        return "executor machine";
-    case TARGET_BROKER:
-        return "broker";
-    case TARGET_STORAGE:
-        return "storage";
-    }
-    return "";
 }
 
 /* A fault of the script fired: from here on its recovery is timed. A start is no fault. */
@@ -49,8 +27,8 @@ static void fault_fired(struct run *run, const struct trace_record *record)
     *recovery = (struct recovery){
         .at_us = since_start(run, record->time_us), .first_commit_us = -1, .caught_up_us = -1};
     (void)snprintf(recovery->fault, sizeof recovery->fault, "%s", fault_info(event->verb)->name);
-    (void)snprintf(
-        recovery->target, sizeof recovery->target, "%s", target_name(event->target.kind));
+    static_assert(sizeof recovery->target >= TARGET_TEXT_SIZE, "a target's text fits");
+    target_format(event->target, recovery->target);
     if (event->at.kind == ANCHOR_POINT) {
         (void)snprintf(
             recovery->point, sizeof recovery->point, "%s", failpoint_info(event->at.point)->name);
