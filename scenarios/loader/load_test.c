@@ -252,9 +252,11 @@ Test(load, resolved_text_is_canonical_and_loads_again)
 
 Test(load, a_file_that_is_not_there)
 {
-    cr_assert(
-        eq(int, scenario_load(&arena, "scenarios/quite-another-name.json", NULL, &scenario, &diag), ERR_FAILED));
+    cr_assert(eq(int,
+                 scenario_load(&arena, "scenarios/quite-another-name.json", NULL, &scenario, &diag),
+                 ERR_FAILED));
     char message[1400];
     diag_format(&diag, message, sizeof message);
-    cr_assert(eq(str, message, "scenarios/quite-another-name.json: no such file [INVALID_SCENARIO]"));
+    cr_assert(
+        eq(str, message, "scenarios/quite-another-name.json: no such file [INVALID_SCENARIO]"));
 }
