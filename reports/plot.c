@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/hash.h"
+
 #define FIRST_COMMIT_COLOR "#1f77b4"
 #define CAUGHT_UP_COLOR    "#ff7f0e"
 
@@ -91,7 +93,7 @@ static void put_dots(struct buf *out, const struct measure *measure, int64_t y)
     size_t shown = measure->count < DOTS_MAX ? measure->count : DOTS_MAX;
     for (size_t i = 0; i < shown; i++) {
         size_t at = shown == 1 ? 0 : i * (measure->count - 1) / (shown - 1);
-        int64_t scatter = measure->count < 3 ? 0 : (int64_t)(i * 7919 % 241) - 120;
+        int64_t scatter = measure->count < 3 ? 0 : (int64_t)(hash_chain(i, 1) % 241) - 120;
         plot_put_seconds(out, plotted(measure->took_us[at]));
         buf_byte(out, ' ');
         put_thousandths(out, y + scatter);
@@ -136,7 +138,11 @@ static void put_summary(struct buf *out, const struct measure *measure, int64_t 
         buf_text(out, " nohead lw 2.5 lc rgb 'black' front\n");
     }
     buf_text(out, "set label '");
-    if (measure->count > 0) {
+    if (measure->count == 2) {
+        put_duration(out, quantile(measure, 0));
+        buf_text(out, " and ");
+        put_duration(out, quantile(measure, 100));
+    } else if (measure->count > 0) {
         put_duration(out, quantile(measure, 50));
     }
     if (measure->count >= 3) {
@@ -208,7 +214,7 @@ static void put_time_axis(struct buf *out, int64_t low_us, int64_t high_us)
                  "'10 s' 10, '100 s' 100, '1,000 s' 1000, '10,000 s' 10000)\nset xrange [");
         plot_put_seconds(out, floor_us / 2);
         buf_byte(out, ':');
-        plot_put_seconds(out, high_us * 40);
+        plot_put_seconds(out, high_us * 80);
         buf_text(out, "]\n");
     } else {
         buf_text(out, "set xtics format '%g s'\nset xrange [0:");
@@ -265,11 +271,12 @@ static void put_recovery_panel(struct report *report, struct buf *out, int heigh
              "' title 'to the first commit', 1/0 with points pt 5 ps 1 lc rgb '" CAUGHT_UP_COLOR
              "' title 'to caught up'");
     bool some[2] = {false, false};
+    size_t dots = 9; /* point size in tenths */
     for (size_t i = 0; i < report->category_count; i++) {
         some[0] = some[0] || report->categories[i].first_commit_us.size > 0;
         some[1] = some[1] || report->categories[i].caught_up_us.size > 0;
+        dots = report->categories[i].count > 50 ? 5 : dots;
     }
-    size_t dots = report->count > 50 ? 5 : 9; /* point size in tenths */
     if (some[0]) {
         buf_printf(out,
                    ", $first_commit using 1:2 with points pt 7 ps 0.%zu lc rgb '#60%s' notitle",

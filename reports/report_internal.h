@@ -4,7 +4,7 @@
 
 #include "reports/report.h"
 
-enum { PLOT_CATEGORIES_MAX = 12 }; /* the last one takes what finds no room, as "other faults" */
+enum { PLOT_CATEGORIES_MAX = 20 }; /* the last one takes what finds no room, as "other faults" */
 
 /* One row of the upper plot: the recoveries from one kind of fault. */
 struct plot_category {
