@@ -60,8 +60,8 @@ enum status report_open(const char *directory, struct report **out, struct diag 
     struct report *report = heap_alloc(sizeof *report);
     (void)snprintf(report->directory, sizeof report->directory, "%s", directory);
     if (open_files(report, diag) != OK) {
-        FILE *files[] = {report->csv, report->json, report->junit};
-        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        FILE *files[3] = {report->csv, report->json, report->junit};
+        for (size_t i = 0; i < 3; i++) {
             if (files[i] != NULL) {
                 (void)fclose(files[i]);
             }
