@@ -22,7 +22,7 @@
 #define UNPOISON(address, size) ((void)(address), (void)(size))
 #endif
 
-enum { ARENA_CHUNK_SIZE = 8192, ARENA_ALIGNMENT = 16 };
+enum { ARENA_CHUNK_SIZE = 8192, ARENA_ALIGNMENT = 16, ARENA_SHORT_TEXT = 192 };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -81,11 +81,15 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    char short_text[ARENA_SHORT_TEXT]; /* most texts are: formatted once */
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(short_text, sizeof short_text, format, arguments);
     va_end(arguments);
     require(length >= 0);
+    if ((size_t)length < sizeof short_text) {
+        return arena_copy(arena, short_text, (size_t)length);
+    }
     char *text = arena_alloc(arena, (size_t)length + 1);
     va_start(arguments, format);
     int written = vsnprintf(text, (size_t)length + 1, format, arguments);

@@ -6,6 +6,8 @@
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
 
+enum { PRINTF_GUESS = 96 };
+
 void buf_free(struct buf *buf)
 {
     heap_free(buf->data);
@@ -57,17 +59,22 @@ void buf_byte(struct buf *buf, uint8_t byte)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
+    char *address = (char *)buf_extend(buf, PRINTF_GUESS); /* mostly enough: formatted once */
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(address, PRINTF_GUESS, format, arguments);
     va_end(arguments);
     require(length >= 0);
-    char *address = (char *)buf_extend(buf, (size_t)length + 1);
-    va_start(arguments, format);
-    int written = vsnprintf(address, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    require(written == length);
-    buf->size--; /* the terminating zero is not part of the text */
+    buf->size -= PRINTF_GUESS;
+    if (length >= PRINTF_GUESS) {
+        address = (char *)buf_extend(buf, (size_t)length + 1);
+        va_start(arguments, format);
+        int written = vsnprintf(address, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+        require(written == length);
+        buf->size -= (size_t)length + 1;
+    }
+    buf->size += (size_t)length; /* the terminating zero is not part of the text */
 }
 
 void buf_le32(struct buf *buf, uint32_t value)

@@ -129,7 +129,9 @@ void kernel_operation_after(struct kernel *kernel,
     if (changes_storage(operation)) {
         struct process *previous = kernel_enter(kernel);
         buf_clear(&kernel->scratch);
-        buf_printf(&kernel->scratch, "%s %s", operation, path);
+        buf_text(&kernel->scratch, operation);
+        buf_byte(&kernel->scratch, ' ');
+        buf_text(&kernel->scratch, path);
         buf_byte(&kernel->scratch, '\0');
         kernel_trace(kernel,
                      kernel_current(kernel),
