@@ -32,10 +32,9 @@ struct run {
     int64_t planned_lag;   /* records readable and not committed when it was planned */
     int64_t planned_offsets;
     int64_t lag_distance_us; /* between two lag samples, at least */
-    int64_t planned_end;  /* records planned so far, over all batches (re-runs not counted twice) */
-    int64_t log_batch;    /* newest committed batch of the query that runs; -1: none */
-    uint64_t log_changes; /* of the above, so far */
-    bool compared;        /* run_caught_up's last comparison, and what it was made of */
+    int64_t log_batch;       /* newest committed batch of the query that runs; -1: none */
+    uint64_t log_changes;    /* of the above, so far */
+    bool compared;           /* run_caught_up's last comparison, and what it was made of */
     bool compared_value;
     uint64_t compared_ends;
     uint64_t compared_changes;
