@@ -22,7 +22,7 @@ foreach(folder engine faults scenarios sim reports)
     add_executable(${name} ${sources})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_compile_options(${name} PRIVATE -Wno-conversion -Wno-sign-conversion -Wno-float-equal
-      -Wno-missing-prototypes -Wno-unused-parameter $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>
+      -Wno-missing-prototypes -Wno-unused-parameter -Wno-missing-field-initializers $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>
       # Criterion's eq(str, ...) takes char *
       $<IF:$<C_COMPILER_ID:GNU>,-Wno-discarded-qualifiers,-Wno-incompatible-pointer-types-discards-qualifiers>)
     target_link_libraries(${name} PRIVATE ${aftershock_link_${folder}} PkgConfig::CRITERION)

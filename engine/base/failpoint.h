@@ -20,6 +20,7 @@
     X(FP_OFFSETS_BEFORE, "offsets.before", ROLE_DRIVER, "B: before offsets/N is written")          \
     X(FP_OFFSETS_AFTER, "offsets.after", ROLE_DRIVER, "B: offsets/N is durable")                   \
     X(FP_TASKS_BEFORE, "tasks.before", ROLE_DRIVER, "C: before the first task is sent")            \
+    X(FP_STAGE_MAPPED, "stage.mapped", ROLE_DRIVER, "C: every map task has ended, no reduce yet")  \
     X(FP_TASKS_AFTER, "tasks.after", ROLE_DRIVER, "C: every task has ended")                       \
     X(FP_SINK_BEFORE, "sink.before", ROLE_DRIVER, "E: before the Delta commit")                    \
     X(FP_SINK_AFTER, "sink.after", ROLE_DRIVER, "E: the Delta commit is durable")                  \
@@ -29,6 +30,21 @@
     X(FP_PURGE_AFTER, "purge.after", ROLE_DRIVER, "G: old log entries are deleted")                \
     X(FP_TASK_START, "task.start", ROLE_EXECUTOR, "C: a task attempt begins")                      \
     X(FP_TASK_FETCHED, "task.fetched", ROLE_EXECUTOR, "C: records have come from Kafka")           \
+    X(FP_SHUFFLE_BEFORE, "shuffle.before", ROLE_EXECUTOR, "C: before the map output is written")   \
+    X(FP_SHUFFLE_AFTER, "shuffle.after", ROLE_EXECUTOR, "C: the map output is on the local disk")  \
+    X(FP_FETCH_BEFORE, "fetch.before", ROLE_EXECUTOR, "D: before blocks are fetched")              \
+    X(FP_FETCH_AFTER, "fetch.after", ROLE_EXECUTOR, "D: all blocks of the partition are here")     \
+    X(FP_STATE_LOADED, "state.loaded", ROLE_EXECUTOR, "D: state version N is open")                \
+    X(FP_STATE_BEFORE, "state.before", ROLE_EXECUTOR, "D: before state version N+1 is written")    \
+    X(FP_STATE_AFTER, "state.after", ROLE_EXECUTOR, "D: state version N+1 is durable")             \
+    X(FP_MAINTENANCE_SNAPSHOT,                                                                     \
+      "maintenance.snapshot",                                                                      \
+      ROLE_EXECUTOR,                                                                               \
+      "a snapshot was written, nothing is cleaned up yet")                                         \
+    X(FP_MAINTENANCE_CLEANUP,                                                                      \
+      "maintenance.cleanup",                                                                       \
+      ROLE_EXECUTOR,                                                                               \
+      "before each old state file is removed")                                                     \
     X(FP_OUTPUT_BEFORE, "output.before", ROLE_EXECUTOR, "D: before the Parquet file is written")   \
     X(FP_OUTPUT_AFTER, "output.after", ROLE_EXECUTOR, "D: the Parquet file is durable")            \
     X(FP_TASK_GRANTED,                                                                             \

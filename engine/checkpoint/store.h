@@ -42,6 +42,12 @@ MUST_CHECK enum status store_put_new(struct store *store, const char *path, stru
 MUST_CHECK enum status
 store_put_unique(struct store *store, const char *path, struct bytes content);
 
+/* Write a file over whatever is there (state files: an attempt that runs again writes its version
+ * again). Visible whole or not at all, old or new; durable on OK. An unknown outcome is resolved
+ * inside by putting the same bytes again. May suspend. Errors: as store_put_new without ERR_EXISTS.
+ */
+MUST_CHECK enum status store_put_over(struct store *store, const char *path, struct bytes content);
+
 /* Read a whole file. Errors: ERR_NOT_FOUND, ERR_IO, ERR_TIMEOUT. May suspend. */
 MUST_CHECK enum status
 store_get(struct store *store, const char *path, struct arena *arena, struct bytes *content);

@@ -14,7 +14,11 @@ struct driver_config {
     struct bytes pipeline;     /* JSON text; borrowed while the process lives */
     const struct option_override *overrides;
     enum store_kind storage;
-    const char *address;        /* where executors reach this driver */
+    const char *address; /* where executors reach this driver */
+    /* NULL, or called with each lastProgress object (spark-checkpoint 3.1): one line of JSON
+     * without its newline, borrowed. Not durable, perhaps repeated: no oracle. Must not suspend. */
+    void (*progress)(void *context, struct bytes line);
+    void *progress_context;
     const bool *stop_requested; /* set by the owner (SIGTERM, a scenario's "stop"): finish the
                                    batch, then end; looked at least once a second */
 };

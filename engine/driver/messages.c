@@ -2,12 +2,18 @@
 
 #include "engine/base/check.h"
 
-enum { MESSAGE_MAGIC = 'A', MESSAGE_VERSION = 1, TEXT_SIZE_MAX = 1 << 20, OVERRIDES_MAX = 1024 };
+enum {
+    MESSAGE_MAGIC = 'A',
+    MESSAGE_VERSION = 2,
+    TEXT_SIZE_MAX = 1 << 20,
+    OVERRIDES_MAX = 1024,
+    MAPS_MAX = 1 << 20
+};
 
 bool attempt_id_equal(const struct attempt_id *a, const struct attempt_id *b)
 {
-    return a->session == b->session && a->batch == b->batch && a->task == b->task &&
-           a->attempt == b->attempt;
+    return a->session == b->session && a->batch == b->batch && a->stage == b->stage &&
+           a->task == b->task && a->attempt == b->attempt;
 }
 
 /* ---- writing ---- */
@@ -36,6 +42,7 @@ static void put_id(struct buf *out, const struct attempt_id *id)
 {
     buf_le64(out, id->session);
     buf_zigzag(out, id->batch);
+    buf_zigzag(out, id->stage);
     buf_zigzag(out, id->task);
     buf_zigzag(out, id->attempt);
 }
@@ -69,6 +76,57 @@ static void put_file(struct buf *out, const struct delta_file *file)
     buf_le64(out, file->rows_hash);
 }
 
+static void put_task(struct buf *out, const struct message_run_task *task)
+{
+    buf_zigzag(out, task->partitions);
+    buf_zigzag(out, task->partition);
+    buf_zigzag(out, task->from);
+    buf_zigzag(out, task->until);
+    buf_zigzag(out, task->late_ms);
+    buf_zigzag(out, task->evict_ms);
+    require(task->map_count <= MAPS_MAX);
+    buf_varint(out, task->map_count);
+    for (size_t i = 0; i < task->map_count; i++) {
+        buf_zigzag(out, task->maps[i].attempt);
+        put_text(out, task->maps[i].address);
+    }
+}
+
+static void put_done(struct buf *out, const struct message_task_done *done)
+{
+    buf_zigzag(out, done->rows_read);
+    buf_zigzag(out, done->event_time_max_ms);
+    buf_zigzag(out, done->event_time_min_ms);
+    buf_zigzag(out, done->event_time_sum_ms);
+    buf_zigzag(out, done->event_times);
+    put_file(out, &done->file);
+    buf_zigzag(out, done->state_rows);
+    buf_zigzag(out, done->state_bytes);
+    buf_zigzag(out, done->rows_updated);
+    buf_zigzag(out, done->rows_removed);
+    buf_zigzag(out, done->rows_dropped_by_watermark);
+}
+
+static void put_fetch(struct buf *out, const struct message_fetch_block *fetch)
+{
+    buf_le64(out, fetch->request);
+    buf_le64(out, fetch->session);
+    buf_zigzag(out, fetch->batch);
+    buf_zigzag(out, fetch->map_task);
+    buf_zigzag(out, fetch->map_attempt);
+    buf_zigzag(out, fetch->partition);
+    buf_zigzag(out, fetch->from);
+}
+
+static void put_block(struct buf *out, const struct message_block *block)
+{
+    buf_le64(out, block->request);
+    buf_byte(out, block->found);
+    buf_zigzag(out, block->size);
+    buf_le64(out, block->hash);
+    put_bytes(out, block->piece);
+}
+
 void message_encode(const struct message *message, struct buf *out)
 {
     buf_byte(out, MESSAGE_MAGIC);
@@ -77,6 +135,7 @@ void message_encode(const struct message *message, struct buf *out)
     switch (message->kind) {
     case MESSAGE_REGISTER:
         put_text(out, message->name);
+        put_text(out, message->address);
         buf_byte(out, message->first);
         return;
     case MESSAGE_REGISTERED:
@@ -87,9 +146,7 @@ void message_encode(const struct message *message, struct buf *out)
         return;
     case MESSAGE_RUN_TASK:
         put_id(out, &message->id);
-        buf_zigzag(out, message->task.partition);
-        buf_zigzag(out, message->task.from);
-        buf_zigzag(out, message->task.until);
+        put_task(out, &message->task);
         return;
     case MESSAGE_ASK_COMMIT:
         put_id(out, &message->id);
@@ -100,15 +157,26 @@ void message_encode(const struct message *message, struct buf *out)
         return;
     case MESSAGE_TASK_DONE:
         put_id(out, &message->id);
-        put_file(out, &message->file);
+        put_done(out, &message->done);
         return;
     case MESSAGE_TASK_FAILED:
         put_id(out, &message->id);
         put_text(out, message->failure.error_class);
         put_text(out, message->failure.text);
+        buf_zigzag(out, message->failure.map_task);
+        buf_zigzag(out, message->failure.map_attempt);
+        return;
+    case MESSAGE_UNLOAD_STATE:
+        buf_zigzag(out, message->partition);
+        return;
+    case MESSAGE_FETCH_BLOCK:
+        put_fetch(out, &message->fetch);
+        return;
+    case MESSAGE_BLOCK:
+        put_block(out, &message->block);
         return;
     }
-    require(message->kind <= MESSAGE_GOODBYE);
+    require(message->kind <= MESSAGE_BLOCK);
 }
 
 /* ---- reading ---- */
@@ -152,6 +220,10 @@ static struct attempt_id take_id(struct cursor *cursor)
 {
     struct attempt_id id = {.session = cursor_le64(cursor)};
     id.batch = take_count(cursor);
+    id.stage = take_count(cursor);
+    if (id.stage > STAGE_RESULT) {
+        cursor->failed = true;
+    }
     id.task = take_count(cursor);
     id.attempt = take_count(cursor);
     return id;
@@ -178,11 +250,31 @@ static struct message_registered take_registered(struct cursor *cursor, struct a
     return registered;
 }
 
-static struct message_run_task take_task(struct cursor *cursor)
+static void take_maps(struct cursor *cursor, struct arena *arena, struct message_run_task *task)
 {
+    uint64_t count = cursor_varint(cursor);
+    if (cursor->failed || count > MAPS_MAX || count > cursor_left(cursor)) {
+        cursor->failed = true;
+        return;
+    }
+    struct map_output *maps = arena_alloc(arena, count * sizeof *maps);
+    for (uint64_t i = 0; i < count && !cursor->failed; i++) {
+        maps[i].attempt = take_count(cursor);
+        maps[i].address = take_text(cursor, arena);
+    }
+    task->maps = maps;
+    task->map_count = count;
+}
+
+static struct message_run_task take_task(struct cursor *cursor, struct arena *arena)
+{
+    struct message_run_task task = {.partitions = take_count(cursor)};
     int64_t partition = take_count(cursor);
-    struct message_run_task task = {.from = take_count(cursor)};
+    task.from = take_count(cursor);
     task.until = take_count(cursor);
+    task.late_ms = cursor_zigzag(cursor);
+    task.evict_ms = cursor_zigzag(cursor);
+    take_maps(cursor, arena, &task);
     if (partition > INT32_MAX || task.until < task.from) {
         cursor->failed = true;
         return task;
@@ -203,11 +295,50 @@ static struct delta_file take_file(struct cursor *cursor, struct arena *arena)
     return file;
 }
 
+static struct message_task_done take_done(struct cursor *cursor, struct arena *arena)
+{
+    struct message_task_done done = {.rows_read = take_count(cursor)};
+    done.event_time_max_ms = cursor_zigzag(cursor);
+    done.event_time_min_ms = cursor_zigzag(cursor);
+    done.event_time_sum_ms = cursor_zigzag(cursor);
+    done.event_times = take_count(cursor);
+    done.file = take_file(cursor, arena);
+    done.state_rows = take_count(cursor);
+    done.state_bytes = take_count(cursor);
+    done.rows_updated = take_count(cursor);
+    done.rows_removed = take_count(cursor);
+    done.rows_dropped_by_watermark = take_count(cursor);
+    return done;
+}
+
+static struct message_fetch_block take_fetch(struct cursor *cursor)
+{
+    struct message_fetch_block fetch = {.request = cursor_le64(cursor)};
+    fetch.session = cursor_le64(cursor);
+    fetch.batch = take_count(cursor);
+    fetch.map_task = take_count(cursor);
+    fetch.map_attempt = take_count(cursor);
+    fetch.partition = take_count(cursor);
+    fetch.from = take_count(cursor);
+    return fetch;
+}
+
+static struct message_block take_block(struct cursor *cursor)
+{
+    struct message_block block = {.request = cursor_le64(cursor), .found = take_bool(cursor)};
+    block.size = take_count(cursor);
+    block.hash = cursor_le64(cursor);
+    uint64_t size = cursor_varint(cursor);
+    block.piece = cursor_take(cursor, size);
+    return block;
+}
+
 static void take_fields(struct cursor *cursor, struct arena *arena, struct message *message)
 {
     switch (message->kind) {
     case MESSAGE_REGISTER:
         message->name = take_text(cursor, arena);
+        message->address = take_text(cursor, arena);
         message->first = take_bool(cursor);
         return;
     case MESSAGE_REGISTERED:
@@ -218,7 +349,7 @@ static void take_fields(struct cursor *cursor, struct arena *arena, struct messa
         return;
     case MESSAGE_RUN_TASK:
         message->id = take_id(cursor);
-        message->task = take_task(cursor);
+        message->task = take_task(cursor, arena);
         return;
     case MESSAGE_ASK_COMMIT:
         message->id = take_id(cursor);
@@ -229,12 +360,23 @@ static void take_fields(struct cursor *cursor, struct arena *arena, struct messa
         return;
     case MESSAGE_TASK_DONE:
         message->id = take_id(cursor);
-        message->file = take_file(cursor, arena);
+        message->done = take_done(cursor, arena);
         return;
     case MESSAGE_TASK_FAILED:
         message->id = take_id(cursor);
         message->failure.error_class = take_text(cursor, arena);
         message->failure.text = take_text(cursor, arena);
+        message->failure.map_task = cursor_zigzag(cursor);
+        message->failure.map_attempt = cursor_zigzag(cursor);
+        return;
+    case MESSAGE_UNLOAD_STATE:
+        message->partition = take_count(cursor);
+        return;
+    case MESSAGE_FETCH_BLOCK:
+        message->fetch = take_fetch(cursor);
+        return;
+    case MESSAGE_BLOCK:
+        message->block = take_block(cursor);
         return;
     }
 }
@@ -247,7 +389,7 @@ enum status message_decode(struct arena *arena, struct bytes bytes, struct messa
     uint8_t version = cursor_byte(&cursor);
     uint8_t kind = cursor_byte(&cursor);
     if (cursor.failed || magic != MESSAGE_MAGIC || version != MESSAGE_VERSION ||
-        kind < MESSAGE_REGISTER || kind > MESSAGE_GOODBYE) {
+        kind < MESSAGE_REGISTER || kind > MESSAGE_BLOCK) {
         return ERR_CORRUPT;
     }
     message->kind = (enum message_kind)kind;

@@ -11,14 +11,18 @@
 static const struct option_override overrides[] = {
     {"maxOffsetsPerTrigger", "7"}, {"failOnDataLoss", ""}, {NULL, NULL}};
 
-static const struct attempt_id an_id = {
-    .session = UINT64_C(0xfedcba9876543210), .batch = 3, .task = 1, .attempt = 200};
+static const struct attempt_id an_id = {.session = UINT64_C(0xfedcba9876543210),
+                                        .batch = 3,
+                                        .stage = STAGE_RESULT,
+                                        .task = 1,
+                                        .attempt = 200};
 
 static struct message sample(enum message_kind kind)
 {
     struct message message = {.kind = kind};
     message.id = an_id;
     message.name = "executor 1";
+    message.address = "executor 1";
     message.first = true;
     message.registered = (struct message_registered){.session = 17,
                                                      .executor = 2,
@@ -27,13 +31,13 @@ static struct message sample(enum message_kind kind)
                                                      .overrides = overrides};
     message.task = (struct message_run_task){.partition = 5, .from = 10, .until = INT64_MAX};
     message.granted = true;
-    message.file = (struct delta_file){.path = "part-00001-x.snappy.parquet",
-                                       .size = 4711,
-                                       .rows = 12,
-                                       .modified_ms = 978307200123,
-                                       .stats = "{\"numRecords\":12}",
-                                       .content_hash = UINT64_MAX,
-                                       .rows_hash = 42};
+    message.done.file = (struct delta_file){.path = "part-00001-x.snappy.parquet",
+                                            .size = 4711,
+                                            .rows = 12,
+                                            .modified_ms = 978307200123,
+                                            .stats = "{\"numRecords\":12}",
+                                            .content_hash = UINT64_MAX,
+                                            .rows_hash = 42};
     message.failure = (struct message_failure){"DATA_LOSS", "offsets \"3\" are gone"};
     return message;
 }
@@ -98,18 +102,18 @@ Test(messages, task_messages_survive)
     message = sample(MESSAGE_TASK_DONE);
     back = round_trip(&message, &out, &arena);
     assert_same_id(&back.id);
-    cr_assert_str_eq(back.file.path, message.file.path);
-    cr_assert_str_eq(back.file.stats, message.file.stats);
-    cr_assert(eq(u64, back.file.size, 4711));
-    cr_assert(eq(i64, back.file.rows, 12));
-    cr_assert(eq(i64, back.file.modified_ms, 978307200123));
-    cr_assert(eq(u64, back.file.content_hash, UINT64_MAX));
-    cr_assert(eq(u64, back.file.rows_hash, 42));
+    cr_assert_str_eq(back.done.file.path, message.done.file.path);
+    cr_assert_str_eq(back.done.file.stats, message.done.file.stats);
+    cr_assert(eq(u64, back.done.file.size, 4711));
+    cr_assert(eq(i64, back.done.file.rows, 12));
+    cr_assert(eq(i64, back.done.file.modified_ms, 978307200123));
+    cr_assert(eq(u64, back.done.file.content_hash, UINT64_MAX));
+    cr_assert(eq(u64, back.done.file.rows_hash, 42));
 
-    message.file = (struct delta_file){0};
+    message.done.file = (struct delta_file){0};
     back = round_trip(&message, &out, &arena);
-    cr_assert_null(back.file.path);
-    cr_assert_null(back.file.stats);
+    cr_assert_null(back.done.file.path);
+    cr_assert_null(back.done.file.stats);
 
     message = sample(MESSAGE_TASK_FAILED);
     back = round_trip(&message, &out, &arena);
@@ -147,11 +151,11 @@ Test(messages, size_does_not_depend_on_what_a_compressor_decides)
     struct buf small = {0};
     struct buf large = {0};
     struct message message = sample(MESSAGE_TASK_DONE);
-    message.file.size = 1;
-    message.file.content_hash = 0;
+    message.done.file.size = 1;
+    message.done.file.content_hash = 0;
     message_encode(&message, &small);
-    message.file.size = UINT64_MAX;
-    message.file.content_hash = UINT64_MAX;
+    message.done.file.size = UINT64_MAX;
+    message.done.file.content_hash = UINT64_MAX;
     message_encode(&message, &large);
     cr_assert(eq(sz, small.size, large.size));
     buf_free(&small);
@@ -162,7 +166,7 @@ Test(messages, cut_or_lengthened_is_refused)
 {
     struct arena arena = {0};
     struct buf out = {0};
-    for (int kind = MESSAGE_REGISTER; kind <= MESSAGE_GOODBYE; kind++) {
+    for (int kind = MESSAGE_REGISTER; kind <= MESSAGE_BLOCK; kind++) {
         struct message message = sample((enum message_kind)kind);
         struct message back;
         buf_clear(&out);
@@ -204,7 +208,7 @@ Test(messages, values_that_nobody_sends_are_refused)
     buf_clear(&out);
     message = sample(MESSAGE_HEARTBEAT);
     message_encode(&message, &out);
-    out.data[2] = MESSAGE_GOODBYE + 1;
+    out.data[2] = MESSAGE_BLOCK + 1;
     cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
     buf_free(&out);
     arena_free(&arena);

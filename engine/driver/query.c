@@ -106,6 +106,9 @@ static void on_message(struct query *query, connection_id connection, struct byt
     case MESSAGE_REGISTERED:
     case MESSAGE_RUN_TASK:
     case MESSAGE_COMMIT_ANSWER:
+    case MESSAGE_UNLOAD_STATE:
+    case MESSAGE_FETCH_BLOCK:
+    case MESSAGE_BLOCK:
         break;
     }
     query_lose_executor(query, connection, "sent a message that only a driver sends");

@@ -165,7 +165,7 @@ void task_scheduler_message(struct query *query,
         on_ask(query, executor, &message->id);
         return;
     case MESSAGE_TASK_DONE:
-        on_done(query, executor, &message->id, &message->file);
+        on_done(query, executor, &message->id, &message->done.file);
         return;
     case MESSAGE_TASK_FAILED:
         on_failed(query, executor, &message->id, &message->failure);
@@ -176,6 +176,9 @@ void task_scheduler_message(struct query *query,
     case MESSAGE_RUN_TASK:
     case MESSAGE_COMMIT_ANSWER:
     case MESSAGE_GOODBYE:
+    case MESSAGE_UNLOAD_STATE:
+    case MESSAGE_FETCH_BLOCK:
+    case MESSAGE_BLOCK:
         break;
     }
     require(message->kind == MESSAGE_ASK_COMMIT);

@@ -113,8 +113,9 @@ static void asks(connection_id connection, struct attempt_id id)
 static void is_done(connection_id connection, struct attempt_id id)
 {
     struct message message = {.kind = MESSAGE_TASK_DONE, .id = id};
-    message.file.path = arena_printf(&world.arena, "part-%d-%d", (int)id.task, (int)id.attempt);
-    message.file.rows = 1;
+    message.done.file.path =
+        arena_printf(&world.arena, "part-%d-%d", (int)id.task, (int)id.attempt);
+    message.done.file.rows = 1;
     hear(connection, &message);
 }
 

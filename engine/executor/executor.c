@@ -109,6 +109,9 @@ on_message(struct executor *executor, const struct message *message, bool *goodb
     case MESSAGE_ASK_COMMIT:
     case MESSAGE_TASK_DONE:
     case MESSAGE_TASK_FAILED:
+    case MESSAGE_UNLOAD_STATE:
+    case MESSAGE_FETCH_BLOCK:
+    case MESSAGE_BLOCK:
         break;
     }
     return ERR_INVALID;
@@ -143,6 +146,7 @@ static void serve(struct executor *executor, bool *goodbye)
     int64_t beat_us = heard_us;
     executor_send(executor,
                   &(struct message){.kind = MESSAGE_REGISTER,
+                                    .address = executor->config->address,
                                     .name = executor->config->name,
                                     .first = !executor->registered_before});
     while (!*goodbye) {

@@ -9,6 +9,8 @@
 struct executor_config {
     const struct ports *ports;
     const char *name;           /* "executor 1" */
+    const char *address;        /* where other executors fetch shuffle blocks from this one */
+    const char *local;          /* its folder on the machine's own disk: "/local/executor 1" */
     const char *driver_address; /* reconnects with backoff until the supervisor stops it */
     enum store_kind storage;
 };

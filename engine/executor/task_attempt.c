@@ -191,10 +191,10 @@ static enum status run(struct task_attempt *attempt)
     TRY(read_rows(attempt));
     failpoint(FP_TASK_FETCHED, batch);
     failpoint(FP_OUTPUT_BEFORE, batch);
-    TRY(write_file(attempt, &done.file));
+    TRY(write_file(attempt, &done.done.file));
     failpoint(FP_OUTPUT_AFTER, batch);
     if (!may_commit(attempt)) {
-        remove_file(attempt, &done.file);
+        remove_file(attempt, &done.done.file);
         return diag_fail(&attempt->diag, CLASS_COMMIT_DENIED, "the driver denied the commit");
     }
     failpoint(FP_TASK_GRANTED, batch);

@@ -34,7 +34,12 @@ struct options {
     int64_t fetch_retry_interval_us; /* fetchOffset.retryIntervalMs, default 1s */
     int64_t fetch_bytes_max;         /* kafka.max.partition.fetch.bytes, default 1 MiB */
     int64_t shuffle_partitions; /* spark.sql.shuffle.partitions, default 200; recorded in offsets/N
-                                   conf */
+                                   conf, which wins at every later start */
+    int64_t state_min_deltas_for_snapshot; /* spark.sql.streaming.stateStore.minDeltasForSnapshot,
+                                              default 10 */
+    int64_t state_maintenance_us;          /* ...stateStore.maintenanceInterval, default 60s */
+    int64_t stage_max_attempts;            /* spark.stage.maxConsecutiveAttempts, default 4 */
+    bool no_data_batches; /* spark.sql.streaming.noDataMicroBatches.enabled, default true */
 };
 
 /* Fill `options` with the defaults of the table. */

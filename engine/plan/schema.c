@@ -9,6 +9,11 @@ static const char *const type_names[] = {
 #undef X
 };
 
+const char *field_member_name(const struct field *field)
+{
+    return field->parent == NULL ? field->name : field->name + strlen(field->parent) + 1;
+}
+
 const char *type_name(enum type type)
 {
     require(type < TYPE_COUNT);

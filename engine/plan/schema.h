@@ -28,8 +28,12 @@ const char *type_name(enum type type);
 bool type_parse(const char *name, enum type *type);
 
 struct field {
-    const char *name;
+    const char *name; /* a member of a struct column: "window.start" */
     enum type type;
+    /* NULL, or the struct column that this is a member of: "window". Members of one struct stand
+     * next to each other. Only the formats at the edge (Parquet, Delta, UnsafeRow) see a struct;
+     * everything in between sees its members. */
+    const char *parent;
 };
 
 struct schema {
@@ -39,6 +43,9 @@ struct schema {
 
 /* Index of the column, or -1. Case-insensitive, as Spark. */
 int schema_find(const struct schema *schema, struct bytes name);
+
+/* The name of a field inside its struct ("start"), or its whole name. */
+const char *field_member_name(const struct field *field);
 
 /* Delta's schemaString:
  * {"type":"struct","fields":[{"name":..,"type":..,"nullable":true,"metadata":{}},..]} */

@@ -28,6 +28,15 @@
     X(EVENT_COMMIT_WRITTEN, "commit-written", "commits/N is durable")                              \
     X(EVENT_PURGED, "purged", "a: first batch kept")                                               \
     X(EVENT_RANGE_SKIPPED, "range-skipped", "a: partition; b: from; c: until; text: topic")        \
+    X(EVENT_STAGE_ENDED, "stage-ended", "a: stage (0 map, 1 result); b: stage attempt")            \
+    X(EVENT_MAP_OUTPUT_WRITTEN, "map-output-written", "a: map task; b: attempt; c: groups")        \
+    X(EVENT_MAP_OUTPUT_LOST, "map-output-lost", "a: map task; b: attempt; c: executor id")         \
+    X(EVENT_STATE_LOADED, "state-loaded", "a: partition; b: version; c: -1 memory, or snapshot")   \
+    X(EVENT_STATE_COMMITTED, "state-committed", "a: partition; b: version; c: rows in it")         \
+    X(EVENT_STATE_SNAPSHOT, "state-snapshot", "a: partition; b: version; c: rows in it")           \
+    X(EVENT_STATE_CLEANED, "state-cleaned", "a: partition; b: first version kept; c: files")       \
+    X(EVENT_MAINTENANCE_FAILED, "maintenance-failed", "a: partition; text: why")                   \
+    X(EVENT_WATERMARK, "watermark", "of the next batch; a: milliseconds; b: before")               \
     X(EVENT_QUERY_ENDED, "query-ended", "text: error class, or empty")
 
 enum engine_event {

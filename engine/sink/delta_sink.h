@@ -65,6 +65,10 @@ struct delta_commit {
     const struct schema *schema;    /* of the rows; checked against the table's */
     const struct delta_file *files; /* entries without a path are left out */
     size_t file_count;
+    bool complete; /* output mode complete: these files replace all rows of the table */
+    /* The watermark of the batch after this one, kept in commitInfo.userMetadata: a batch that is
+     * found in the table is not computed again, and its commits/N must still say it. */
+    int64_t next_watermark_ms;
 };
 
 struct delta_commit_result {
@@ -73,9 +77,22 @@ struct delta_commit_result {
 };
 
 /* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May
- * suspend. Errors: ERR_FAILED. */
+ * suspend. Errors: ERR_FAILED. Goes when delta_find_batch is there. */
 MUST_CHECK enum status
 delta_has_batch(struct delta_table *table, int64_t batch, bool *has, struct diag *diag);
+
+struct delta_found {
+    bool found;         /* the table has recorded the batch, or a later one of this query */
+    bool has_watermark; /* its commit says next_watermark_ms (one that Spark wrote does not) */
+    int64_t next_watermark_ms;
+};
+
+/* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May
+ * suspend. Errors: ERR_FAILED. */
+MUST_CHECK enum status delta_find_batch(struct delta_table *table,
+                                        int64_t batch,
+                                        struct delta_found *found,
+                                        struct diag *diag);
 
 /* Commit a batch, creating the table if needed; an empty batch still records its txn. Loops over
  * conflicts; an unknown outcome is resolved by txnId and never retried at another version. May

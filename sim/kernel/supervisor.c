@@ -37,6 +37,8 @@ static void executor_entry(void *argument)
     struct executor_config config = {
         .ports = current_process->ports,
         .name = slot->name,
+        .address = slot->name,
+        .local = slot->local,
         .driver_address = slot->driver->address,
         .storage = slot->supervisor->world.scenario->cluster.storage,
     };
@@ -260,6 +262,7 @@ add_executor(struct supervisor *supervisor, size_t driver, const char *format, u
         (struct executor_slot){.supervisor = supervisor, .driver = &supervisor->drivers[driver]};
     /* Two known formats, each with one number. */
     (void)snprintf(slot->name, sizeof slot->name, "%s %u", format, n);
+    (void)snprintf(slot->local, sizeof slot->local, "/local/%s", slot->name);
     slot->machine = kernel_machine_add(supervisor->world.kernel, slot->name);
 }
 

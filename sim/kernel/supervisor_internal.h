@@ -24,6 +24,7 @@ struct executor_slot {
     struct supervisor *supervisor; /* first: connect_process finds it here */
     struct driver_slot *driver;
     char name[32];
+    char local[48]; /* its folder on its machine's own disk */
     uint32_t machine;
     uint32_t incarnation;
     struct sim_process *process;

@@ -1,0 +1,40 @@
+/* Spark's HDFS-backed state files: <version>.delta and <version>.snapshot (spark-checkpoint 1.8),
+ * big-endian records in an LZ4Block container. Pure.
+ *
+ *   delta    := { keyLen key ( valLen val | -1 ) }*  -1
+ *   snapshot := { keyLen key valLen val }*           -1 */
+#ifndef ENGINE_STATE_STATE_FILE_H
+#define ENGINE_STATE_STATE_FILE_H
+
+#include "engine/base/arena.h"
+#include "engine/base/buf.h"
+
+enum state_file_kind { STATE_DELTA, STATE_SNAPSHOT };
+
+/* Records, before the container. `value.data` NULL: a remove (delta only). */
+void state_file_record(struct buf *records, struct bytes key, struct bytes value);
+/* Close the records and append the whole file to `out`. */
+void state_file_finish(struct buf *records, struct buf *out);
+
+/* Called for each record in order; a remove has value.data NULL. Not OK ends the reading with it.
+ */
+typedef enum status (*state_record_fn)(void *context, struct bytes key, struct bytes value);
+
+/* Read a whole file; texts live in `arena`. Errors: ERR_CORRUPT with `*what` saying what is wrong
+ * (container, end marker missing, a length); or what `record` returned. Safe on hostile bytes. */
+MUST_CHECK enum status state_file_read(enum state_file_kind kind,
+                                       struct bytes file,
+                                       struct arena *arena,
+                                       state_record_fn record,
+                                       void *context,
+                                       const char **what);
+
+/* "<checkpoint>/state/0/3/17.delta" */
+const char *state_file_path(struct arena *arena,
+                            const char *directory,
+                            int64_t version,
+                            enum state_file_kind kind);
+/* The version and kind that a base name stands for ("17.delta"); false: another file. */
+bool state_file_name(const char *name, int64_t *version, enum state_file_kind *kind);
+
+#endif

@@ -1,0 +1,31 @@
+/* What a stateful query writes once about its state, and holds every later start against:
+ *   state/0/0/_metadata/schema      key and value schema (spark-checkpoint 1.11)
+ *   state/0/_metadata/metadata      operator and number of partitions (1.12)
+ * Written by the driver in the first batch of a query, with no-overwrite, before its tasks run. */
+#ifndef ENGINE_STATE_STATE_METADATA_H
+#define ENGINE_STATE_STATE_METADATA_H
+
+#include "engine/base/diag.h"
+#include "engine/checkpoint/store.h"
+#include "engine/plan/plan.h"
+
+/* The two files' bytes. Pure. */
+void state_schema_encode(const struct plan *plan, struct buf *out);
+void state_operator_metadata_encode(int64_t partitions, struct buf *out);
+
+/* Write both files, or hold those that are there against the plan: same number of fields and same
+ * types (names may differ), the same operator, the same number of partitions.
+ * * fresh  the query has no batch yet: state/ must be empty but for what a crashed first batch left
+ *          (SPARK-53103); else the files must be there (SPARK-54307)
+ * May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
+ * STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE, STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE,
+ * STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA,
+ * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, CHECKPOINT_INCONSISTENT; each names the file. */
+MUST_CHECK enum status state_metadata_check(struct store *store,
+                                            const struct plan *plan,
+                                            int64_t partitions,
+                                            bool fresh,
+                                            struct arena *arena,
+                                            struct diag *diag);
+
+#endif

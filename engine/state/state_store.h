@@ -1,0 +1,88 @@
+/* The state store: key -> value by version, one store a (operator, partition). Batch N opens
+ * version N and commits N+1; version 0 is empty and is never a file (spark-checkpoint 1.0, 1.8).
+ *
+ * Behind it the memory provider (Spark's HDFSBackedStateStoreProvider): a map in memory, one
+ * <version>.delta a batch, now and then a <version>.snapshot. A provider belongs to one session of
+ * one executor: a restarted query never meets an old one's memory (SPARK-21145).
+ *
+ * Whoever opens a store takes it out of the provider's cache; commit and abort put it back. So two
+ * attempts never share one: the second finds none and loads it from the files. */
+#ifndef ENGINE_STATE_STATE_STORE_H
+#define ENGINE_STATE_STATE_STORE_H
+
+#include "engine/base/diag.h"
+#include "engine/checkpoint/store.h"
+#include "engine/plan/plan.h"
+#include "engine/ports/ports.h"
+
+struct state_provider; /* one an executor's session */
+struct state_store;    /* one version, open for one attempt */
+
+/* The directory of a partition's state: "<checkpoint>/state/<operator>/<partition>". */
+const char *state_directory(struct arena *arena,
+                            const char *checkpoint,
+                            int64_t operator_id,
+                            int64_t partition);
+
+/* Of the current process' heap. Keeps ports, store and plan. */
+struct state_provider *
+state_provider_new(const struct ports *ports, struct store *store, const struct plan *plan);
+/* No store of it may be open. */
+void state_provider_free(struct state_provider *provider);
+
+/* Open a partition's state at `version`: from memory when it is there (or one commit further: then
+ * that commit is undone), else newest snapshot at or below it, then every delta (a snapshot that
+ * does not read gives way to an older one: spark-checkpoint 1.8). Names that were read are made
+ * durable before anything depends on them (store_sync_directory). May suspend. Errors: ERR_FAILED
+ * with `diag`, naming the file and the remedy:
+ * CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_DELTA_FILE,
+ * CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_KEY_SIZE (and its kin: a file that is damaged),
+ * ERR_IO and the like as the store gives them. */
+MUST_CHECK enum status state_store_open(struct state_provider *provider,
+                                        int64_t partition,
+                                        int64_t version,
+                                        struct state_store **store,
+                                        struct diag *diag);
+
+/* False: no such key. `*value` is valid until the next put or remove. Never suspends. */
+bool state_store_get(const struct state_store *store, struct bytes key, struct bytes *value);
+/* Copies both. */
+void state_store_put(struct state_store *store, struct bytes key, struct bytes value);
+/* A remove is recorded only if the key is there. */
+void state_store_remove(struct state_store *store, struct bytes key);
+int64_t state_store_count(const struct state_store *store);
+
+/* All keys as of now, in the order of their bytes: a copy, safe against puts and removes. */
+MUST_CHECK const struct bytes *
+state_store_keys(const struct state_store *store, struct arena *arena, size_t *count);
+
+/* Write <version + 1>.delta (over one that is there: an earlier attempt's) and put the store back.
+ * `store` is gone afterwards, also on an error. Durable on OK. May suspend. Errors: ERR_FAILED with
+ * `diag` (CANNOT_WRITE_STATE_STORE...). */
+MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag *diag);
+/* Undo everything; `store` is gone. Never suspends. */
+void state_store_abort(struct state_store *store);
+
+/* Of what is in the provider's cache and open, for lastProgress. */
+struct state_metrics {
+    int64_t rows;
+    int64_t memory_bytes;         /* logical: keys and values */
+    int64_t loaded_from_snapshot; /* how often since the provider began; loads from files */
+    int64_t loaded_deltas;
+    int64_t memory_hits;
+    int64_t memory_misses;
+};
+struct state_metrics state_provider_metrics(const struct state_provider *provider,
+                                            int64_t partition);
+
+/* This executor is no longer the one for `partition`: forget it. An open store is not touched. */
+void state_provider_unload(struct state_provider *provider, int64_t partition);
+
+/* Maintenance of every cached store, as Spark's background thread does it every
+ * stateStore.maintenanceInterval: a snapshot when the newest chain has more than
+ * minDeltasForSnapshot deltas and its version is in memory; then removal of files that the last
+ * minBatchesToRetain versions do not need. Never fails the query: what goes wrong is traced and
+ * tried again next time. May suspend; one fiber at a time. */
+void state_provider_maintain(struct state_provider *provider);
+
+#endif
