@@ -19,16 +19,22 @@ static enum status run_filter(const struct expression *filter,
     return OK;
 }
 
+enum status operators_filter(const struct plan *plan,
+                             struct arena *arena,
+                             struct columns *input,
+                             struct diag *diag)
+{
+    require(input->schema->count == plan->source.count);
+    return plan->filter == NULL ? OK : run_filter(plan->filter, arena, input, diag);
+}
+
 enum status operators_run(const struct plan *plan,
                           struct arena *arena,
                           struct columns *input,
                           struct columns **output,
                           struct diag *diag)
 {
-    require(input->schema->count == plan->source.count);
-    if (plan->filter != NULL) {
-        TRY(run_filter(plan->filter, arena, input, diag));
-    }
+    TRY(operators_filter(plan, arena, input, diag));
     struct columns *selected = columns_new(arena, &plan->output, input->rows);
     for (size_t i = 0; i < plan->output.count; i++) {
         const struct expression *expression = plan->projections[i].expression;

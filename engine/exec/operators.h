@@ -6,6 +6,13 @@
 #include "engine/exec/columns.h"
 #include "engine/plan/plan.h"
 
+/* Apply plan->filter to `input`: it is compacted in place. All that the map side of an aggregation
+ * does before it groups. Errors: ERR_FAILED with `diag` (ANSI errors). */
+MUST_CHECK enum status operators_filter(const struct plan *plan,
+                                        struct arena *arena,
+                                        struct columns *input,
+                                        struct diag *diag);
+
 /* Apply plan->filter to `input` (compacted in place) and evaluate the projections into a new
  * columns of plan->output, in `arena`. Output strings borrow from the input. Errors: ERR_FAILED
  * with `diag` (ANSI errors). */
