@@ -28,13 +28,12 @@ enum status operators_filter(const struct plan *plan,
     return plan->filter == NULL ? OK : run_filter(plan->filter, arena, input, diag);
 }
 
-enum status operators_run(const struct plan *plan,
-                          struct arena *arena,
-                          struct columns *input,
-                          struct columns **output,
-                          struct diag *diag)
+enum status operators_select(const struct plan *plan,
+                             struct arena *arena,
+                             const struct columns *input,
+                             struct columns **output,
+                             struct diag *diag)
 {
-    TRY(operators_filter(plan, arena, input, diag));
     struct columns *selected = columns_new(arena, &plan->output, input->rows);
     for (size_t i = 0; i < plan->output.count; i++) {
         const struct expression *expression = plan->projections[i].expression;
@@ -43,4 +42,15 @@ enum status operators_run(const struct plan *plan,
     selected->rows = input->rows;
     *output = selected;
     return OK;
+}
+
+enum status operators_run(const struct plan *plan,
+                          struct arena *arena,
+                          struct columns *input,
+                          struct columns **output,
+                          struct diag *diag)
+{
+    require(plan->aggregation == NULL);
+    TRY(operators_filter(plan, arena, input, diag));
+    return operators_select(plan, arena, input, output, diag);
 }

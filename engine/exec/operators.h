@@ -1,5 +1,5 @@
-/* The operators of a stateless stage over a batch of columns: filter, then select. Vectorised: one
- * pass a node. Pure; the caller calls clock_spend. */
+/* The operators over a batch of columns. Vectorised: one pass a node. Pure; the caller calls
+ * clock_spend. */
 #ifndef ENGINE_EXEC_OPERATORS_H
 #define ENGINE_EXEC_OPERATORS_H
 
@@ -13,9 +13,16 @@ MUST_CHECK enum status operators_filter(const struct plan *plan,
                                         struct columns *input,
                                         struct diag *diag);
 
-/* Apply plan->filter to `input` (compacted in place) and evaluate the projections into a new
- * columns of plan->output, in `arena`. Output strings borrow from the input. Errors: ERR_FAILED
+/* Evaluate the projections over `input` (of plan->source, or of plan->aggregation->groups) into a
+ * new columns of plan->output, in `arena`. Output strings borrow from the input. Errors: ERR_FAILED
  * with `diag` (ANSI errors). */
+MUST_CHECK enum status operators_select(const struct plan *plan,
+                                        struct arena *arena,
+                                        const struct columns *input,
+                                        struct columns **output,
+                                        struct diag *diag);
+
+/* A stateless stage: filter, then select. */
 MUST_CHECK enum status operators_run(const struct plan *plan,
                                      struct arena *arena,
                                      struct columns *input,
