@@ -29,6 +29,12 @@ enum status store_put_unique(struct store *store, const char *path, struct bytes
     return store->ops->put_unique(store, path, content);
 }
 
+enum status store_put_over(struct store *store, const char *path, struct bytes content)
+{
+    require(path[0] == '/');
+    return store->ops->put_over(store, path, content);
+}
+
 enum status
 store_get(struct store *store, const char *path, struct arena *arena, struct bytes *content)
 {

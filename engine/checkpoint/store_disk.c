@@ -5,6 +5,9 @@
  *     rename without overwrite (or link and unlink)             visible; one winner
  *     fsync the directory                                       durable; only now is it OK
  *
+ * A put over what is there renames plainly: until the directory is synced a crash may bring the old
+ * file back, whole; nothing in between exists.
+ *
  * A failed fsync is never repeated: the kernel may have dropped the pages and marked them clean
  * (Rebello et al., ATC'20). Plain rename, which replaces, is never a fallback for the one that does
  * not. */
@@ -183,27 +186,56 @@ static enum status publish(const struct disk_port *disk, const char *temporary, 
     return status;
 }
 
+/* Replaces what is there. The temporary name is gone afterwards. */
 static enum status
-put_in(struct store *store, const char *path, struct bytes content, struct arena *scratch)
+publish_over(const struct disk_port *disk, const char *temporary, const char *path)
+{
+    enum status status = disk_rename(disk, temporary, path, false);
+    if (status != OK) {
+        discard(disk, temporary);
+    }
+    return status;
+}
+
+typedef enum status (*publish_fn)(const struct disk_port *disk,
+                                  const char *temporary,
+                                  const char *path);
+
+static enum status put_in(struct store *store,
+                          const char *path,
+                          struct bytes content,
+                          publish_fn make_visible,
+                          struct arena *scratch)
 {
     const struct disk_port *disk = &store->ports->disk;
     const char *temporary = NULL;
     disk_fd fd = -1;
     TRY(create_temporary(store, path, scratch, &temporary, &fd));
     TRY(write_temporary(disk, fd, temporary, content));
-    TRY(publish(disk, temporary, path));
+    TRY(make_visible(disk, temporary, path));
     size_t directory_size = (size_t)(strrchr(path, '/') - path);
     const char *directory = arena_copy(scratch, path, directory_size);
     return disk_fsync_dir(disk, directory) == OK ? OK : ERR_NOT_DURABLE;
 }
 
-static enum status put_new(struct store *store, const char *path, struct bytes content)
+static enum status
+put(struct store *store, const char *path, struct bytes content, publish_fn make_visible)
 {
     struct arena scratch = {0};
     require(strrchr(path, '/') != path);
-    enum status status = put_in(store, path, content, &scratch);
+    enum status status = put_in(store, path, content, make_visible, &scratch);
     arena_free(&scratch);
     return status;
+}
+
+static enum status put_new(struct store *store, const char *path, struct bytes content)
+{
+    return put(store, path, content, publish);
+}
+
+static enum status put_over(struct store *store, const char *path, struct bytes content)
+{
+    return put(store, path, content, publish_over);
 }
 
 /* ---- everything else ------------------------------------------------------------------------ */
@@ -277,6 +309,7 @@ static enum status sync_directory(struct store *store, const char *directory)
 const struct store_ops store_disk_ops = {
     .put_new = put_new,
     .put_unique = put_new, /* a local put has no unknown outcome */
+    .put_over = put_over,
     .get = get,
     .list = list,
     .remove = remove_file,

@@ -10,6 +10,7 @@ struct store_directory; /* a directory whose own name is known to be durable */
 struct store_ops {
     enum status (*put_new)(struct store *store, const char *path, struct bytes content);
     enum status (*put_unique)(struct store *store, const char *path, struct bytes content);
+    enum status (*put_over)(struct store *store, const char *path, struct bytes content);
     enum status (*get)(struct store *store,
                        const char *path,
                        struct arena *arena,

@@ -25,8 +25,8 @@ static enum status put_new(struct store *store, const char *path, struct bytes c
     return status;
 }
 
-/* Nobody else writes this name, so that the same bytes can be put again and again. */
-static enum status put_unique(struct store *store, const char *path, struct bytes content)
+/* Last writer wins, so that the same bytes can be put again and again. */
+static enum status put_plain(struct store *store, const char *path, struct bytes content)
 {
     enum status status = ERR_UNKNOWN;
     for (unsigned attempt = 0;
@@ -117,7 +117,8 @@ static enum status sync_directory(struct store *store, const char *directory)
 
 const struct store_ops store_objects_ops = {
     .put_new = put_new,
-    .put_unique = put_unique,
+    .put_unique = put_plain, /* nobody else writes this name */
+    .put_over = put_plain,
     .get = get,
     .list = list,
     .remove = remove_object,
