@@ -33,6 +33,11 @@ static bool equal_ignoring_case(const char *a, size_t a_size, const char *b, siz
     return true;
 }
 
+bool schema_names_equal(const char *a, const char *b)
+{
+    return equal_ignoring_case(a, strlen(a), b, strlen(b));
+}
+
 bool type_parse(const char *name, enum type *type)
 {
     /* The names of Spark's SQL grammar (DataTypeAstBuilder.scala) beside the JSON ones. */
@@ -71,15 +76,71 @@ int schema_find(const struct schema *schema, struct bytes name)
     return -1;
 }
 
+const char *field_column_name(const struct field *field)
+{
+    return field->parent == NULL ? field->name : field->parent;
+}
+
+size_t schema_column_fields(const struct schema *schema, size_t first)
+{
+    require(first < schema->count);
+    const char *parent = schema->fields[first].parent;
+    size_t count = 1;
+    while (parent != NULL && first + count < schema->count &&
+           schema->fields[first + count].parent != NULL &&
+           strcmp(schema->fields[first + count].parent, parent) == 0) {
+        count++;
+    }
+    return count;
+}
+
+size_t schema_column_count(const struct schema *schema)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < schema->count; i += schema_column_fields(schema, i)) {
+        count++;
+    }
+    return count;
+}
+
+static void begin_column(struct buf *out, bool first, const char *name)
+{
+    buf_text(out, first ? "{\"name\":" : ",{\"name\":");
+    buf_json_string(out, bytes_of_text(name));
+    buf_text(out, ",\"type\":");
+}
+
+static void end_column(struct buf *out)
+{
+    buf_text(out, ",\"nullable\":true,\"metadata\":{}}");
+}
+
+static void write_fields(const struct field *fields, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        begin_column(out, i == 0, field_member_name(&fields[i]));
+        buf_printf(out, "\"%s\"", type_name(fields[i].type));
+        end_column(out);
+    }
+}
+
 void schema_json(const struct schema *schema, struct buf *out)
 {
     buf_text(out, "{\"type\":\"struct\",\"fields\":[");
-    for (size_t i = 0; i < schema->count; i++) {
-        buf_text(out, i == 0 ? "{\"name\":" : ",{\"name\":");
-        buf_json_string(out, bytes_of_text(schema->fields[i].name));
-        buf_text(out, ",\"type\":\"");
-        buf_text(out, type_name(schema->fields[i].type));
-        buf_text(out, "\",\"nullable\":true,\"metadata\":{}}");
+    for (size_t i = 0; i < schema->count;) {
+        const struct field *field = &schema->fields[i];
+        size_t count = schema_column_fields(schema, i);
+        if (field->parent == NULL) {
+            buf_text(out, i == 0 ? "" : ",");
+            write_fields(field, 1, out);
+        } else {
+            begin_column(out, i == 0, field->parent);
+            buf_text(out, "{\"type\":\"struct\",\"fields\":[");
+            write_fields(field, count, out);
+            buf_text(out, "]}");
+            end_column(out);
+        }
+        i += count;
     }
     buf_text(out, "]}");
 }

@@ -41,14 +41,28 @@ struct schema {
     size_t count;
 };
 
+/* Do both name the same column? Case-insensitive, as Spark. */
+bool schema_names_equal(const char *a, const char *b);
+
 /* Index of the column, or -1. Case-insensitive, as Spark. */
 int schema_find(const struct schema *schema, struct bytes name);
 
 /* The name of a field inside its struct ("start"), or its whole name. */
 const char *field_member_name(const struct field *field);
 
+/* The column that a reader of a table sees: the struct of a member ("window"), or the field. */
+const char *field_column_name(const struct field *field);
+
+/* How many fields make the column whose first field is `first`: the members of its struct, or 1. */
+size_t schema_column_fields(const struct schema *schema, size_t first);
+
+/* The number of columns: a struct is one. */
+size_t schema_column_count(const struct schema *schema);
+
 /* Delta's schemaString:
- * {"type":"struct","fields":[{"name":..,"type":..,"nullable":true,"metadata":{}},..]} */
+ * {"type":"struct","fields":[{"name":..,"type":..,"nullable":true,"metadata":{}},..]}
+ * The type of a struct column is again such an object. Everything is nullable, as Delta makes it
+ * (ImplicitMetadataOperation.scala), though a struct here never is null. */
 void schema_json(const struct schema *schema, struct buf *out);
 
 #endif

@@ -8,6 +8,9 @@
 
 #define DELTA_ENGINE_NAME "Aftershock"
 
+/* The only member of the JSON object that commitInfo.userMetadata is. */
+#define DELTA_WATERMARK_KEY "nextBatchWatermarkMs"
+
 struct delta_transaction {
     int64_t version; /* that these bytes are for; 0 creates the table */
     int64_t time_ms;

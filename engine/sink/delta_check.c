@@ -2,21 +2,42 @@
  * is there: do we know its features, do the columns fit? */
 #include "engine/sink/delta_table.h"
 
+static enum status check_name(struct delta_table *table, const char *name, struct diag *diag)
+{
+    if (name[0] != '\0' && strpbrk(name, " ,;{}()\n\t=") == NULL) {
+        return OK;
+    }
+    return delta_table_fail(table,
+                            diag,
+                            -1,
+                            "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES",
+                            "The column name '%s' has a character among ' ,;{}()\\n\\t='. "
+                            "Rename it in `select`.",
+                            name);
+}
+
+/* Does an earlier column have the name of the one that begins at `first`? */
+static bool name_is_taken(const struct schema *schema, size_t first)
+{
+    const char *name = field_column_name(&schema->fields[first]);
+    for (size_t i = 0; i < first; i += schema_column_fields(schema, i)) {
+        if (schema_names_equal(field_column_name(&schema->fields[i]), name)) {
+            return true;
+        }
+    }
+    return schema_find(schema, bytes_of_text(schema->fields[first].name)) != (int)first;
+}
+
 static enum status
 check_names(struct delta_table *table, const struct schema *schema, struct diag *diag)
 {
-    for (size_t i = 0; i < schema->count; i++) {
-        const char *name = schema->fields[i].name;
-        if (name[0] == '\0' || strpbrk(name, " ,;{}()\n\t=") != NULL) {
-            return delta_table_fail(table,
-                                    diag,
-                                    -1,
-                                    "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES",
-                                    "The column name '%s' has a character among ' ,;{}()\\n\\t='. "
-                                    "Rename it in `select`.",
-                                    name);
+    for (size_t i = 0; i < schema->count; i += schema_column_fields(schema, i)) {
+        const char *name = field_column_name(&schema->fields[i]);
+        TRY(check_name(table, name, diag));
+        for (size_t member = i; member < i + schema_column_fields(schema, i); member++) {
+            TRY(check_name(table, field_member_name(&schema->fields[member]), diag));
         }
-        if (schema_find(schema, bytes_of_text(name)) != (int)i) {
+        if (name_is_taken(schema, i)) {
             return delta_table_fail(table,
                                     diag,
                                     -1,
@@ -28,11 +49,18 @@ check_names(struct delta_table *table, const struct schema *schema, struct diag 
     return OK;
 }
 
-static const struct delta_log_field *table_field(const struct delta_table *table, const char *name)
+static bool same_parent(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const struct delta_log_field *table_field(const struct delta_table *table,
+                                                 const struct field *field)
 {
     for (size_t i = 0; i < table->table.field_count; i++) {
-        if (strcmp(table->table.fields[i].name, name) == 0) {
-            return &table->table.fields[i];
+        const struct delta_log_field *known = &table->table.fields[i];
+        if (strcmp(known->name, field->name) == 0 && same_parent(known->parent, field->parent)) {
+            return known;
         }
     }
     return NULL;
@@ -44,7 +72,7 @@ check_columns_fit(struct delta_table *table, const struct schema *schema, struct
 {
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
-        const struct delta_log_field *known = table_field(table, field->name);
+        const struct delta_log_field *known = table_field(table, field);
         if (known == NULL || strcmp(known->type, type_name(field->type)) != 0) {
             return delta_table_fail(table,
                                     diag,

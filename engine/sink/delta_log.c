@@ -36,11 +36,18 @@ struct reading {
     int line;
     enum status status;
 
-    /* What commits of this engine say of themselves, so that one cut between two lines is seen. */
+    /* What commits of this engine say of themselves: one that was cut between two lines is seen,
+     * and a number that went wrong in one place. */
     bool ours;
-    uint64_t files_stated;
+    uint64_t added_stated;
+    uint64_t removed_stated;
+    uint64_t bytes_stated;
+    uint64_t batch_stated;
+    const char *query_stated;
     size_t txn_count;
+    bool txn_as_stated;
     size_t added_capacity;
+    size_t removed_capacity;
 };
 
 static enum status corrupt(struct reading *reading, const char *what)
@@ -56,14 +63,49 @@ static const char *copy_text(struct reading *reading, const json_t *text)
 
 /* ---- the actions -------------------------------------------------------------------------- */
 
-static bool parse_count(const char *text, uint64_t *count)
+/* A number that stands in the log as a JSON string. */
+static bool read_count(const json_t *object, const char *key, uint64_t *count)
 {
+    const char *text = json_string_value(json_object_get(object, key));
     *count = 0;
     size_t digits = 0;
+    if (text == NULL) {
+        return false;
+    }
     for (; text[digits] >= '0' && text[digits] <= '9' && digits < 18; digits++) {
         *count = *count * 10 + (uint64_t)(text[digits] - '0');
     }
     return digits > 0 && text[digits] == '\0';
+}
+
+/* userMetadata is free text. Ours is {"nextBatchWatermarkMs":N}; any other is somebody else's. */
+static void read_user_metadata(struct reading *reading, const json_t *text)
+{
+    json_t *object =
+        json_loadb(json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
+    const json_t *watermark = json_object_get(object, DELTA_WATERMARK_KEY);
+    if (json_is_integer(watermark) && json_integer_value(watermark) >= 0 &&
+        json_object_size(object) == 1) {
+        reading->facts->has_watermark = true;
+        reading->facts->next_watermark_ms = json_integer_value(watermark);
+    }
+    json_decref(object);
+}
+
+static enum status read_own_statements(struct reading *reading, const json_t *info)
+{
+    const json_t *metrics = json_object_get(info, "operationMetrics");
+    const json_t *parameters = json_object_get(info, "operationParameters");
+    const json_t *query = json_object_get(parameters, "queryId");
+    if (!read_count(metrics, "numAddedFiles", &reading->added_stated) ||
+        !read_count(metrics, "numRemovedFiles", &reading->removed_stated) ||
+        !read_count(metrics, "numOutputBytes", &reading->bytes_stated) ||
+        !read_count(parameters, "epochId", &reading->batch_stated) || !json_is_string(query)) {
+        return corrupt(reading, "commitInfo lacks metrics or parameters that it always has");
+    }
+    reading->query_stated = copy_text(reading, query);
+    reading->ours = true;
+    return OK;
 }
 
 static enum status read_commit_info(struct reading *reading, const json_t *info)
@@ -72,18 +114,16 @@ static enum status read_commit_info(struct reading *reading, const json_t *info)
     if (json_is_string(txn_id)) {
         reading->facts->txn_id = copy_text(reading, txn_id);
     }
+    const json_t *user_metadata = json_object_get(info, "userMetadata");
+    if (json_is_string(user_metadata)) {
+        read_user_metadata(reading, user_metadata);
+    }
     const char *engine = json_string_value(json_object_get(info, "engineInfo"));
     static const char prefix[] = DELTA_ENGINE_NAME "/";
     if (engine == NULL || strncmp(engine, prefix, sizeof prefix - 1) != 0) {
         return OK;
     }
-    const json_t *metrics = json_object_get(info, "operationMetrics");
-    const char *files = json_string_value(json_object_get(metrics, "numAddedFiles"));
-    if (files == NULL || !parse_count(files, &reading->files_stated)) {
-        return corrupt(reading, "commitInfo states no numAddedFiles");
-    }
-    reading->ours = true;
-    return OK;
+    return read_own_statements(reading, info);
 }
 
 /* NULL when every name in `features` is one that an appending writer may ignore or honours. */
@@ -133,7 +173,17 @@ static enum status read_protocol(struct reading *reading, const json_t *protocol
     return OK;
 }
 
-static enum status read_field(struct reading *reading, const json_t *item)
+/* The members of a struct column, or NULL. */
+static const json_t *struct_members(const json_t *item)
+{
+    const json_t *type = json_object_get(item, "type");
+    const char *nested = json_string_value(json_object_get(type, "type"));
+    const json_t *members = json_object_get(type, "fields");
+    return nested != NULL && strcmp(nested, "struct") == 0 && json_is_array(members) ? members
+                                                                                     : NULL;
+}
+
+static enum status read_field(struct reading *reading, const json_t *item, const char *parent)
 {
     const json_t *name = json_object_get(item, "name");
     const json_t *type = json_object_get(item, "type");
@@ -142,12 +192,25 @@ static enum status read_field(struct reading *reading, const json_t *item)
         return corrupt(reading, "schemaString has a field without name or type");
     }
     const json_t *metadata = json_object_get(item, "metadata");
+    const char *text = copy_text(reading, name);
     reading->facts->fields[reading->facts->field_count++] = (struct delta_log_field){
-        .name = copy_text(reading, name),
+        .name = parent == NULL ? text : arena_printf(reading->arena, "%s.%s", parent, text),
+        .parent = parent,
         .type = copy_text(reading, json_is_string(type) ? type : nested),
         .nullable = !json_is_false(json_object_get(item, "nullable")),
         .constrained = json_object_get(metadata, "delta.invariants") != NULL,
     };
+    return OK;
+}
+
+static enum status read_column(struct reading *reading, const json_t *item)
+{
+    const json_t *members = struct_members(item);
+    TRY(read_field(reading, item, NULL));
+    const char *parent = reading->facts->fields[reading->facts->field_count - 1].name;
+    for (size_t i = 0; i < json_array_size(members); i++) {
+        TRY(read_field(reading, json_array_get(members, i), parent));
+    }
     return OK;
 }
 
@@ -159,13 +222,16 @@ static enum status read_schema(struct reading *reading, const json_t *text)
     enum status status = OK;
     if (!json_is_array(fields)) {
         status = corrupt(reading, "schemaString is not the JSON of a struct");
-    } else {
-        reading->facts->fields =
-            arena_alloc(reading->arena, json_array_size(fields) * sizeof *reading->facts->fields);
     }
+    size_t count = json_array_size(fields);
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        count += json_array_size(struct_members(json_array_get(fields, i)));
+    }
+    reading->facts->fields = arena_alloc(reading->arena, count * sizeof *reading->facts->fields);
     for (size_t i = 0; status == OK && i < json_array_size(fields); i++) {
-        status = read_field(reading, json_array_get(fields, i));
+        status = read_column(reading, json_array_get(fields, i));
     }
+    require(status != OK || reading->facts->field_count == count);
     json_decref(schema);
     return status;
 }
@@ -184,6 +250,9 @@ static enum status read_metadata(struct reading *reading, const json_t *metadata
     reading->facts->has_metadata = true;
     reading->facts->table_id = copy_text(reading, id);
     reading->facts->partitioned = json_array_size(partitions) > 0;
+    const json_t *configuration = json_object_get(metadata, "configuration");
+    const char *append_only = json_string_value(json_object_get(configuration, "delta.appendOnly"));
+    reading->facts->append_only = append_only != NULL && schema_names_equal(append_only, "true");
     return read_schema(reading, schema);
 }
 
@@ -195,6 +264,8 @@ static enum status read_txn(struct reading *reading, const json_t *txn)
         return corrupt(reading, "txn without appId or version");
     }
     reading->txn_count++;
+    reading->txn_as_stated = reading->ours && strcmp(app_id, reading->query_stated) == 0 &&
+                             json_integer_value(version) == (json_int_t)reading->batch_stated;
     if (strcmp(app_id, reading->app_id) != 0) {
         return OK;
     }
@@ -231,23 +302,49 @@ static const char *decode_uri(struct arena *arena, const char *uri)
     return path;
 }
 
+static void append_file(struct reading *reading,
+                        const json_t *action,
+                        struct delta_log_file **files,
+                        size_t *count,
+                        size_t *capacity)
+{
+    if (*count == *capacity) {
+        size_t larger = *capacity == 0 ? 8 : *capacity * 2;
+        struct delta_log_file *grown = arena_alloc(reading->arena, larger * sizeof *grown);
+        for (size_t i = 0; i < *count; i++) {
+            grown[i] = (*files)[i];
+        }
+        *files = grown;
+        *capacity = larger;
+    }
+    const char *uri = copy_text(reading, json_object_get(action, "path"));
+    (*files)[(*count)++] = (struct delta_log_file){
+        .path = decode_uri(reading->arena, uri),
+        .uri = uri,
+        .size = (uint64_t)json_integer_value(json_object_get(action, "size")),
+    };
+}
+
 static enum status read_add(struct reading *reading, const json_t *add)
 {
     struct delta_log_facts *facts = reading->facts;
-    const char *path = json_string_value(json_object_get(add, "path"));
-    if (path == NULL || !json_is_integer(json_object_get(add, "size"))) {
+    const json_t *size = json_object_get(add, "size");
+    if (!json_is_string(json_object_get(add, "path")) || !json_is_integer(size) ||
+        json_integer_value(size) < 0) {
         return corrupt(reading, "add without path or size");
     }
-    if (facts->added_count == reading->added_capacity) {
-        size_t capacity = reading->added_capacity == 0 ? 8 : reading->added_capacity * 2;
-        const char **added = arena_alloc(reading->arena, capacity * sizeof *added);
-        for (size_t i = 0; i < facts->added_count; i++) {
-            added[i] = facts->added[i];
-        }
-        facts->added = added;
-        reading->added_capacity = capacity;
+    append_file(reading, add, &facts->added, &facts->added_count, &reading->added_capacity);
+    return OK;
+}
+
+static enum status read_remove(struct reading *reading, const json_t *removed)
+{
+    struct delta_log_facts *facts = reading->facts;
+    if (!json_is_string(json_object_get(removed, "path"))) {
+        return corrupt(reading, "remove without path");
     }
-    facts->added[facts->added_count++] = decode_uri(reading->arena, path);
+    append_file(
+        reading, removed, &facts->removed, &facts->removed_count, &reading->removed_capacity);
     return OK;
 }
 
@@ -264,6 +361,7 @@ static enum status read_action(struct reading *reading, json_t *action)
         {"metaData", read_metadata},
         {"txn", read_txn},
         {"add", read_add},
+        {"remove", read_remove},
     };
     if (!json_is_object(action) || json_object_size(action) != 1) {
         return corrupt(reading, "not an object with exactly one action");
@@ -294,6 +392,26 @@ static enum status read_line(struct reading *reading, struct bytes line)
     return status;
 }
 
+static enum status check_statements(struct reading *reading)
+{
+    const struct delta_log_facts *facts = reading->facts;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < facts->added_count; i++) {
+        bytes += facts->added[i].size;
+    }
+    if (reading->txn_count != 1 || reading->added_stated != facts->added_count ||
+        reading->removed_stated != facts->removed_count) {
+        return corrupt(reading, "the end of the file: it has fewer actions than commitInfo states");
+    }
+    if (!reading->txn_as_stated) {
+        return corrupt(reading, "the end of the file: its txn is another than commitInfo states");
+    }
+    if (bytes != reading->bytes_stated) {
+        return corrupt(reading, "the end of the file: its adds' sizes do not sum up as stated");
+    }
+    return OK;
+}
+
 /* The last line may lack its newline: other writers leave it out. */
 static enum status read_lines(struct reading *reading)
 {
@@ -308,11 +426,7 @@ static enum status read_lines(struct reading *reading)
     if (reading->facts->action_count == 0) {
         return corrupt(reading, "the file is empty");
     }
-    if (reading->ours &&
-        (reading->txn_count != 1 || reading->files_stated != reading->facts->added_count)) {
-        return corrupt(reading, "the end of the file: it has fewer actions than commitInfo states");
-    }
-    return OK;
+    return reading->ours ? check_statements(reading) : OK;
 }
 
 static void read_on_thread_stack(void *argument)

@@ -8,16 +8,28 @@
 #include "engine/base/bytes.h"
 #include "engine/base/status.h"
 
+/* A column, or, behind its struct column, a member of it. Deeper members are left out: no schema of
+ * ours has any. */
 struct delta_log_field {
-    const char *name;
-    const char *type; /* as in schemaString; "struct", "array", "map" for nested ones */
+    const char *name;   /* of a member "window.start" */
+    const char *parent; /* of a member "window", else NULL */
+    const char *type;   /* as in schemaString; "struct", "array", "map" for nested ones */
     bool nullable;
     bool constrained; /* carries delta.invariants */
+};
+
+struct delta_log_file {
+    const char *path; /* decoded: what names the file */
+    const char *uri;  /* as the log has it */
+    uint64_t size;    /* 0 where a remove does not say it */
 };
 
 struct delta_log_facts {
     size_t action_count;
     const char *txn_id; /* commitInfo.txnId, or NULL */
+
+    bool has_watermark; /* commitInfo.userMetadata is that of a commit of ours */
+    int64_t next_watermark_ms;
 
     bool has_txn; /* of the appId asked for */
     int64_t txn_version;
@@ -28,11 +40,14 @@ struct delta_log_facts {
     bool has_metadata;
     const char *table_id;
     bool partitioned;
+    bool append_only; /* delta.appendOnly: no file may be removed */
     struct delta_log_field *fields;
     size_t field_count;
 
-    const char **added; /* paths, decoded */
+    struct delta_log_file *added;
     size_t added_count;
+    struct delta_log_file *removed;
+    size_t removed_count;
 };
 
 enum { DELTA_LOG_PROBLEM_SIZE = 160 };

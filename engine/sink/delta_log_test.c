@@ -90,7 +90,7 @@ Test(delta_log, reads_what_we_write)
     cr_assert(eq(str, facts.fields[1].type, "string"));
     cr_assert(facts.fields[1].nullable);
     cr_assert(eq(sz, facts.added_count, 2));
-    cr_assert(eq(str, facts.added[1], "part b"));
+    cr_assert(eq(str, facts.added[1].path, "part b"));
     cr_assert(eq(int, delta_log_read(buf_bytes(&content), "other", &arena, &facts, problem), OK));
     cr_assert(not(facts.has_txn));
     buf_free(&content);
@@ -132,7 +132,7 @@ Test(delta_log, commits_of_others_are_read)
                            &facts),
                  OK));
     cr_assert(eq(i64, facts.txn_version, 5));
-    cr_assert(eq(str, facts.added[0], "p q/r%zz"));
+    cr_assert(eq(str, facts.added[0].path, "p q/r%zz"));
     /* a commit of another engine may well have a commitInfo and nothing else */
     cr_assert(eq(int,
                  read_text(&arena,

@@ -140,44 +140,87 @@ static bool append_value(const struct column *column, size_t row, struct buf *ou
     return false;
 }
 
-static void append_bounds(const struct columns *columns, bool max, struct buf *out)
+/* What stands behind a field's name in minValues, maxValues or nullCount. False, and nothing
+ * appended: the field is left out. */
+enum statistic { STATISTIC_MIN, STATISTIC_MAX, STATISTIC_NULLS };
+
+static bool append_statistic(const struct columns *columns,
+                             size_t field,
+                             enum statistic statistic,
+                             struct buf *out)
 {
-    bool first = true;
-    for (size_t i = 0; i < columns->schema->count; i++) {
-        const struct column *column = &columns->columns[i];
-        struct extremes extremes = find_extremes(column, columns->rows);
-        if (!extremes.found) {
-            continue;
+    const struct column *column = &columns->columns[field];
+    if (statistic == STATISTIC_NULLS) {
+        size_t nulls = 0;
+        for (size_t row = 0; row < columns->rows; row++) {
+            nulls += column->present[row] == 0;
         }
+        buf_printf(out, "%zu", nulls);
+        return true;
+    }
+    struct extremes extremes = find_extremes(column, columns->rows);
+    size_t row = statistic == STATISTIC_MAX ? extremes.max_row : extremes.min_row;
+    return extremes.found && append_value(column, row, out);
+}
+
+/* Members `from` to `until` - 1 of an object that is being written; what has no value is left out.
+ * False: nothing was appended. */
+static bool append_members(const struct columns *columns,
+                           size_t from,
+                           size_t until,
+                           enum statistic statistic,
+                           struct buf *out)
+{
+    bool any = false;
+    for (size_t i = from; i < until; i++) {
         size_t start = out->size;
-        buf_text(out, first ? "" : ",");
-        buf_json_string(out, bytes_of_text(columns->schema->fields[i].name));
+        buf_text(out, any ? "," : "");
+        buf_json_string(out, bytes_of_text(field_member_name(&columns->schema->fields[i])));
         buf_byte(out, ':');
-        if (append_value(column, max ? extremes.max_row : extremes.min_row, out)) {
-            first = false;
+        if (append_statistic(columns, i, statistic, out)) {
+            any = true;
         } else {
             out->size = start;
         }
     }
+    return any;
+}
+
+/* An object of all columns; that of a struct is nested in it. */
+static void append_columns(const struct columns *columns, enum statistic statistic, struct buf *out)
+{
+    const struct schema *schema = columns->schema;
+    bool any = false;
+    buf_byte(out, '{');
+    for (size_t i = 0; i < schema->count;) {
+        size_t end = i + schema_column_fields(schema, i);
+        const char *parent = schema->fields[i].parent;
+        size_t start = out->size;
+        buf_text(out, any ? "," : "");
+        if (parent != NULL) {
+            buf_json_string(out, bytes_of_text(parent));
+            buf_text(out, ":{");
+        }
+        if (append_members(columns, i, end, statistic, out)) {
+            buf_text(out, parent == NULL ? "" : "}");
+            any = true;
+        } else {
+            out->size = start;
+        }
+        i = end;
+    }
+    buf_byte(out, '}');
 }
 
 void delta_stats_json(const struct columns *columns, struct buf *out)
 {
-    buf_printf(out, "{\"numRecords\":%zu,\"minValues\":{", columns->rows);
-    append_bounds(columns, false, out);
-    buf_text(out, "},\"maxValues\":{");
-    append_bounds(columns, true, out);
-    buf_text(out, "},\"nullCount\":{");
-    for (size_t i = 0; i < columns->schema->count; i++) {
-        size_t nulls = 0;
-        for (size_t row = 0; row < columns->rows; row++) {
-            nulls += columns->columns[i].present[row] == 0;
-        }
-        buf_text(out, i == 0 ? "" : ",");
-        buf_json_string(out, bytes_of_text(columns->schema->fields[i].name));
-        buf_printf(out, ":%zu", nulls);
-    }
-    buf_text(out, "}}");
+    buf_printf(out, "{\"numRecords\":%zu,\"minValues\":", columns->rows);
+    append_columns(columns, STATISTIC_MIN, out);
+    buf_text(out, ",\"maxValues\":");
+    append_columns(columns, STATISTIC_MAX, out);
+    buf_text(out, ",\"nullCount\":");
+    append_columns(columns, STATISTIC_NULLS, out);
+    buf_byte(out, '}');
 }
 
 /* ---- digests ------------------------------------------------------------------------------ */

@@ -6,7 +6,8 @@
 #include "engine/base/buf.h"
 #include "engine/exec/columns.h"
 
-/* Append {"numRecords":n,"minValues":{..},"maxValues":{..},"nullCount":{..}}. Bounds are exact or
+/* Append {"numRecords":n,"minValues":{..},"maxValues":{..},"nullCount":{..}}; a struct column is an
+ * object in each: "nullCount":{"window":{"start":0,"end":0}}. Bounds are exact or
  * left out: readers answer MIN and MAX from them, and a wrong one is silently lost rows. Left out:
  * timestamps (the log keeps milliseconds only), booleans, doubles of a file with NaN or infinity
  * or without a short exact decimal form, strings that are not up to 32 ASCII characters. */

@@ -86,6 +86,33 @@ Test(delta_stats, what_is_no_safe_bound_is_left_out)
     arena_free(&arena);
 }
 
+Test(delta_stats, a_struct_is_an_object_and_left_out_where_it_has_no_bound)
+{
+    static const struct field windowed_fields[] = {
+        {"window.start", TYPE_TIMESTAMP, "window"},
+        {"window.end", TYPE_TIMESTAMP, "window"},
+        {"flights", TYPE_LONG, NULL},
+        {"far.most", TYPE_INT, "far"},
+        {"far.at", TYPE_TIMESTAMP, "far"},
+    };
+    static const struct schema windowed = {.fields = windowed_fields, .count = 5};
+    struct arena arena = {0};
+    struct columns *columns = columns_new(&arena, &windowed, 2);
+    columns->rows = 2;
+    for (size_t i = 0; i < windowed.count; i++) {
+        columns->columns[i].present[0] = 1;
+    }
+    columns->columns[1].present[1] = 1;
+    columns->columns[2].values.longs[0] = 7;
+    columns->columns[3].values.ints[0] = -1;
+    expect_stats(columns,
+                 "{\"numRecords\":2,\"minValues\":{\"flights\":7,\"far\":{\"most\":-1}},"
+                 "\"maxValues\":{\"flights\":7,\"far\":{\"most\":-1}},\"nullCount\":"
+                 "{\"window\":{\"start\":1,\"end\":0},\"flights\":1,"
+                 "\"far\":{\"most\":1,\"at\":1}}}");
+    arena_free(&arena);
+}
+
 static void expect_double(double value, const char *expected)
 {
     struct buf out = {0};

@@ -94,6 +94,7 @@ static void keep_metadata(struct delta_table *table, const struct delta_log_fact
     arena_reset(arena);
     table->table.has_metadata = true;
     table->table.partitioned = facts->partitioned;
+    table->table.append_only = facts->append_only;
     table->table.table_id = arena_strdup(arena, facts->table_id);
     table->table.field_count = facts->field_count;
     table->table.fields = arena_alloc(arena, facts->field_count * sizeof *facts->fields);
@@ -101,6 +102,9 @@ static void keep_metadata(struct delta_table *table, const struct delta_log_fact
         table->table.fields[i] = facts->fields[i];
         table->table.fields[i].name = arena_strdup(arena, facts->fields[i].name);
         table->table.fields[i].type = arena_strdup(arena, facts->fields[i].type);
+        if (facts->fields[i].parent != NULL) {
+            table->table.fields[i].parent = arena_strdup(arena, facts->fields[i].parent);
+        }
     }
 }
 
@@ -108,7 +112,7 @@ static bool names_file_of(const struct delta_log_facts *facts, const struct delt
 {
     for (size_t i = 0; i < commit->file_count; i++) {
         for (size_t j = 0; commit->files[i].path != NULL && j < facts->added_count; j++) {
-            if (strcmp(commit->files[i].path, facts->added[j]) == 0) {
+            if (strcmp(commit->files[i].path, facts->added[j].path) == 0) {
                 return true;
             }
         }

@@ -104,7 +104,7 @@ static inline void expect_committed(struct world *world, int64_t batch, int64_t 
     cr_assert(eq(int, status, OK));
     cr_assert(eq(i64, facts.txn_version, batch));
     cr_assert(eq(sz, facts.added_count, 2));
-    cr_assert(eq(str, facts.added[0], "part-a.parquet"));
+    cr_assert(eq(str, facts.added[0].path, "part-a.parquet"));
     arena_free(&arena);
     bool has = false;
     cr_assert(eq(int, delta_has_batch(table, batch, &has, &diag), OK));

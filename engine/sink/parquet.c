@@ -16,7 +16,8 @@ void parquet_write_as(const struct columns *columns,
     for (size_t i = 0; columns->rows > 0 && i < columns->schema->count; i++) {
         const struct column *column = &columns->columns[i];
         require(column->type == columns->schema->fields[i].type);
-        parquet_write_chunk(column, columns->rows, options->codec, out, &chunks[i]);
+        unsigned depth = columns->schema->fields[i].parent == NULL ? 1 : 2;
+        parquet_write_chunk(column, columns->rows, depth, options->codec, out, &chunks[i]);
         chunks[i].offset -= start;
         parquet_statistics_of(column, columns->rows, &chunks[i].statistics);
     }

@@ -1,6 +1,6 @@
 /* One Parquet file from columns: PLAIN, snappy, page CRC, statistics, both logical and converted
- * types; all columns OPTIONAL; one row group (delta-parquet-storage 4). Pure: bytes out. Snappy
- * runs on the thread's own stack. */
+ * types; all columns OPTIONAL, and members of a struct in an OPTIONAL group; one row group
+ * (delta-parquet-storage 4). Pure: bytes out. Snappy runs on the thread's own stack. */
 #ifndef ENGINE_SINK_PARQUET_H
 #define ENGINE_SINK_PARQUET_H
 

@@ -47,20 +47,40 @@ static void write_annotations(struct thrift *footer, enum type type)
     }
 }
 
+static void write_leaf(struct thrift *footer, const struct field *field)
+{
+    thrift_element_struct(footer);
+    thrift_i32(footer, 1, (int32_t)parquet_type_of(field->type));
+    thrift_i32(footer, 3, PARQUET_REPETITION_OPTIONAL);
+    thrift_text(footer, 4, field_member_name(field));
+    write_annotations(footer, field->type);
+    thrift_end(footer);
+}
+
+/* Depth first: the root, and for each column its leaf, or its group and the group's leaves. */
 static void write_schema(struct thrift *footer, const struct schema *schema)
 {
-    thrift_list(footer, 2, THRIFT_STRUCT, schema->count + 1);
+    size_t groups = 0;
+    for (size_t i = 0; i < schema->count; i += schema_column_fields(schema, i)) {
+        groups += schema->fields[i].parent != NULL;
+    }
+    thrift_list(footer, 2, THRIFT_STRUCT, 1 + groups + schema->count);
     thrift_element_struct(footer);
     thrift_text(footer, 4, "spark_schema");
-    thrift_i32(footer, 5, (int32_t)schema->count);
+    thrift_i32(footer, 5, (int32_t)schema_column_count(schema));
     thrift_end(footer);
-    for (size_t i = 0; i < schema->count; i++) {
-        thrift_element_struct(footer);
-        thrift_i32(footer, 1, (int32_t)parquet_type_of(schema->fields[i].type));
-        thrift_i32(footer, 3, PARQUET_REPETITION_OPTIONAL);
-        thrift_text(footer, 4, schema->fields[i].name);
-        write_annotations(footer, schema->fields[i].type);
-        thrift_end(footer);
+    for (size_t i = 0; i < schema->count;) {
+        size_t end = i + schema_column_fields(schema, i);
+        if (schema->fields[i].parent != NULL) {
+            thrift_element_struct(footer);
+            thrift_i32(footer, 3, PARQUET_REPETITION_OPTIONAL);
+            thrift_text(footer, 4, schema->fields[i].parent);
+            thrift_i32(footer, 5, (int32_t)(end - i));
+            thrift_end(footer);
+        }
+        for (; i < end; i++) {
+            write_leaf(footer, &schema->fields[i]);
+        }
     }
 }
 
@@ -101,8 +121,11 @@ static void write_chunk(struct thrift *footer,
     thrift_list(footer, 2, THRIFT_I32, 2);
     thrift_element_i32(footer, PARQUET_PLAIN);
     thrift_element_i32(footer, PARQUET_RLE);
-    thrift_list(footer, 3, THRIFT_BINARY, 1);
-    thrift_element_text(footer, field->name);
+    thrift_list(footer, 3, THRIFT_BINARY, field->parent == NULL ? 1 : 2); /* path_in_schema */
+    if (field->parent != NULL) {
+        thrift_element_text(footer, field->parent);
+    }
+    thrift_element_text(footer, field_member_name(field));
     thrift_i32(footer, 4, codec == PARQUET_SNAPPY ? 1 : 0);
     thrift_i64(footer, 5, (int64_t)columns->rows);
     thrift_i64(footer, 6, (int64_t)chunk->uncompressed_size);

@@ -3,8 +3,11 @@
  *
  *   PAR1 | chunk of column 0 | chunk of column 1 | ... | FileMetaData | its length, LE 4 | PAR1
  *   chunk = PageHeader | page body, compressed as one block
- *   body  = LE 4 length of levels | levels, RLE hybrid of width 1 | PLAIN values of what is present
- */
+ *   body  = LE 4 length of levels | levels, RLE hybrid | PLAIN values of what is present
+ *
+ * The definition level of a value is how many optional parts of its path are there. A column has
+ * one: 1 present, 0 null, in 1 bit. A member of a struct has two, in 2 bits: 2 present, 1 null in a
+ * struct that is there; 0, a null struct, does not occur, since no struct here is null. */
 #ifndef ENGINE_SINK_PARQUET_FORMAT_H
 #define ENGINE_SINK_PARQUET_FORMAT_H
 
@@ -61,9 +64,11 @@ void parquet_statistics_of(const struct column *column,
                            size_t rows,
                            struct parquet_statistics *statistics);
 
-/* Append one data page of the whole column; fills `chunk` but its statistics. */
+/* Append one data page of the whole column; fills `chunk` but its statistics.
+ * * depth  optional parts of the path: 1 for a column, 2 for a member of a struct */
 void parquet_write_chunk(const struct column *column,
                          size_t rows,
+                         unsigned depth,
                          enum parquet_codec codec,
                          struct buf *out,
                          struct parquet_chunk *chunk);

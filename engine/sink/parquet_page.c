@@ -1,5 +1,5 @@
-/* One data page (version 1) of one flat OPTIONAL column: definition levels, PLAIN values, snappy,
- * page CRC. There are no repetition levels. */
+/* One data page (version 1) of one OPTIONAL column, flat or member of a struct: definition levels,
+ * PLAIN values, snappy, page CRC. There are no repetition levels. */
 #include <snappy-c.h>
 #include <zlib.h>
 
@@ -19,7 +19,8 @@ void parquet_set_snappy_literals(bool on)
 
 /* ---- levels ------------------------------------------------------------------------------- */
 
-static void levels_as_runs(const uint8_t *present, size_t rows, struct buf *out)
+/* A present value has the highest level, a null the one below: `depth` and `depth` - 1. */
+static void levels_as_runs(const uint8_t *present, size_t rows, unsigned depth, struct buf *out)
 {
     for (size_t row = 0; row < rows;) {
         size_t end = row + 1;
@@ -27,31 +28,30 @@ static void levels_as_runs(const uint8_t *present, size_t rows, struct buf *out)
             end++;
         }
         buf_varint(out, (uint64_t)(end - row) << 1);
-        buf_byte(out, present[row]);
+        buf_byte(out, (uint8_t)(depth - 1 + present[row]));
         row = end;
     }
 }
 
-static void append_bits(const uint8_t *bits, size_t count, struct buf *out)
-{
-    size_t size = (count + 7) / 8;
-    uint8_t *packed = buf_extend(out, size);
-    memset(packed, 0, size);
-    for (size_t i = 0; i < count; i++) {
-        packed[i / 8] |= (uint8_t)((bits[i] & 1) << (i % 8));
-    }
-}
-
-static void levels_bit_packed(const uint8_t *present, size_t rows, struct buf *out)
+/* Groups of 8 levels of `depth` bits, the lowest bits first; levels of the last group that stand
+ * for no row are 0. */
+static void levels_bit_packed(const uint8_t *present, size_t rows, unsigned depth, struct buf *out)
 {
     size_t groups = (rows + 7) / 8;
     buf_varint(out, (uint64_t)groups << 1 | 1);
-    append_bits(present, rows, out);
+    uint8_t *packed = buf_extend(out, groups * depth);
+    memset(packed, 0, groups * depth);
+    for (size_t row = 0; row < rows; row++) {
+        unsigned level = depth - 1 + present[row];
+        size_t bit = row * depth; /* 1 or 2 bits never cross a byte */
+        packed[bit / 8] |= (uint8_t)(level << (bit % 8));
+    }
 }
 
-static void append_levels(const uint8_t *present, size_t rows, struct buf *body)
+static void append_levels(const uint8_t *present, size_t rows, unsigned depth, struct buf *body)
 {
     enum { ROWS_WORTH_PACKING = 64 };
+    require(depth == 1 || depth == 2); /* levels up to 1 take 1 bit, up to 2 take 2 */
     size_t runs = 1;
     for (size_t row = 0; row < rows; row++) {
         require(present[row] <= 1);
@@ -60,9 +60,9 @@ static void append_levels(const uint8_t *present, size_t rows, struct buf *body)
     size_t length_at = body->size;
     buf_le32(body, 0);
     if (rows >= ROWS_WORTH_PACKING && runs > rows / 16) {
-        levels_bit_packed(present, rows, body);
+        levels_bit_packed(present, rows, depth, body);
     } else {
-        levels_as_runs(present, rows, body);
+        levels_as_runs(present, rows, depth, body);
     }
     size_t length = body->size - length_at - 4;
     for (unsigned i = 0; i < 4; i++) {
@@ -209,6 +209,7 @@ append_header(size_t rows, size_t uncompressed_size, struct bytes stored, struct
 
 void parquet_write_chunk(const struct column *column,
                          size_t rows,
+                         unsigned depth,
                          enum parquet_codec codec,
                          struct buf *out,
                          struct parquet_chunk *chunk)
@@ -216,7 +217,7 @@ void parquet_write_chunk(const struct column *column,
     require(rows > 0);
     struct buf body = {0};
     struct buf stored = {0};
-    append_levels(column->present, rows, &body);
+    append_levels(column->present, rows, depth, &body);
     append_values(column, rows, &body);
     append_compressed(buf_bytes(&body), codec, &stored);
 
