@@ -14,6 +14,38 @@ const struct fault_info *fault_info(enum fault_verb verb)
     return &infos[verb];
 }
 
+const char *damage_name(enum damage damage)
+{
+    static const char *const names[DAMAGE_COUNT] = {
+#define X(id, name) [id] = (name),
+        DAMAGE_TABLE(X)
+#undef X
+    };
+    require(damage < DAMAGE_COUNT);
+    return names[damage];
+}
+
+/* Garbled: up to 16 bytes around the middle, as a sector that went bad. */
+size_t damage_bytes(enum damage damage, uint8_t *bytes, size_t size)
+{
+    enum { BAD_BYTES = 16 };
+    size_t bad = size < BAD_BYTES ? size : BAD_BYTES;
+    switch (damage) {
+    case DAMAGE_TRUNCATED:
+        return size / 2;
+    case DAMAGE_GARBLED:
+        for (size_t i = 0; i < bad; i++) {
+            bytes[(size - bad) / 2 + i] ^= 0xA5;
+        }
+        return size;
+    case DAMAGE_EMPTIED:
+    case DAMAGE_REMOVED:
+    case DAMAGE_COUNT:
+        break;
+    }
+    return 0;
+}
+
 const char *run_end_name(enum run_end end)
 {
     static const char *const names[RUN_END_COUNT] = {

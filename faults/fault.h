@@ -20,19 +20,23 @@ enum target_kind {
     TARGET_DRIVER_MACHINE = 1 << 4, /* "driver machine" */
     TARGET_EXECUTOR_MACHINE = 1 << 5, /* "executor 1 machine" */
     TARGET_BROKER = 1 << 6,           /* "broker 1" */
-    TARGET_STORAGE = 1 << 7           /* "storage": the operation that the anchor names */
+    TARGET_STORAGE = 1 << 7, /* "storage": the operation that the anchor names, or a file there */
+    TARGET_BROKER_MACHINE = 1 << 8, /* "broker 1 machine" */
+    TARGET_TOPIC = 1 << 9           /* "topic flights" */
 };
 
 struct target {
     enum target_kind kind;
-    uint32_t index; /* 1-based; 0: not indexed, or whoever reaches the point */
+    uint32_t index; /* 1-based; 0: not indexed, or whoever reaches the point; of a topic: its place
+                       in the scenario's list, filled in by the loader */
+    const char *topic; /* TARGET_TOPIC: its name, borrowed */
 };
 
 enum { TARGET_TEXT_SIZE = 32 };
 
-/* "executor 2 machine" -> target; false when it is none. */
+/* "executor 2 machine" -> target; false when it is none. A topic's name points into `text`. */
 bool target_parse(const char *text, struct target *target);
-/* The text that target_parse reads. */
+/* The text that target_parse reads; a long topic name is cut. */
 void target_format(struct target target, char out[TARGET_TEXT_SIZE]);
 
 /*    enum             name           targets (bits)            what happens */
@@ -40,8 +44,9 @@ void target_format(struct target target, char out[TARGET_TEXT_SIZE]);
     X(FAULT_CRASH,                                                                                 \
       "crash",                                                                                     \
       TARGET_DRIVER | TARGET_EXECUTOR | TARGET_EXECUTORS | TARGET_DRIVER_MACHINE |                 \
-          TARGET_EXECUTOR_MACHINE | TARGET_BROKER,                                                 \
-      "a process dies at once; a machine crash also decides the fate of its unsynced writes")      \
+          TARGET_EXECUTOR_MACHINE | TARGET_BROKER | TARGET_BROKER_MACHINE,                         \
+      "a process dies at once; a machine crash also decides the fate of its unsynced writes; the " \
+      "crash of a broker's machine loses the tail of its log that was not flushed")                \
     X(FAULT_LOSE,                                                                                  \
       "lose",                                                                                      \
       TARGET_DRIVER_MACHINE | TARGET_EXECUTOR_MACHINE,                                             \
@@ -69,7 +74,23 @@ void target_format(struct target target, char out[TARGET_TEXT_SIZE]);
       "lost_reply",                                                                                \
       TARGET_STORAGE,                                                                              \
       "the object store's answer never comes; the request was applied (\"applied\": true) or not") \
-    X(FAULT_SLOW, "slow", TARGET_STORAGE, "the operation takes longer (\"for\")")
+    X(FAULT_SLOW, "slow", TARGET_STORAGE, "the operation takes longer (\"for\")")                  \
+    X(FAULT_DAMAGE,                                                                                \
+      "damage",                                                                                    \
+      TARGET_STORAGE,                                                                              \
+      "a file that is there and durable goes bad (\"how\"): the newest one that \"path\" matches") \
+    X(FAULT_ALTER,                                                                                 \
+      "alter",                                                                                     \
+      TARGET_TOPIC,                                                                                \
+      "an operator changes settings of the topic (\"config\"), as kafka-configs --alter does")     \
+    X(FAULT_DELETE_RECORDS,                                                                        \
+      "delete_records",                                                                            \
+      TARGET_TOPIC,                                                                                \
+      "an operator deletes the records of a \"partition\" below the offset \"before\"")            \
+    X(FAULT_MOVE_LEADER,                                                                           \
+      "move_leader",                                                                               \
+      TARGET_TOPIC,                                                                                \
+      "another replica in sync takes over a \"partition\", as in a controlled shutdown")
 
 enum fault_verb {
 #define X(id, name, targets, help) id,
@@ -131,6 +152,35 @@ struct anchor {
 /* Fate of unsynced operations at a machine crash. */
 enum unsynced { UNSYNCED_DRAWN, UNSYNCED_KEPT, UNSYNCED_DROPPED, UNSYNCED_CUT, UNSYNCED_GARBLED };
 
+/* damage: what becomes of the file. */
+#define DAMAGE_TABLE(X)                                                                            \
+    X(DAMAGE_TRUNCATED, "truncate") /* its second half is gone */                                  \
+    X(DAMAGE_EMPTIED, "empty")                                                                     \
+    X(DAMAGE_GARBLED, "garble") /* bits flip in its middle; its length stays */                    \
+    X(DAMAGE_REMOVED, "remove")
+
+enum damage {
+#define X(id, name) id,
+    DAMAGE_TABLE(X)
+#undef X
+        DAMAGE_COUNT
+};
+const char *damage_name(enum damage damage);
+/* Do it to the bytes of a file in place: the size that is left. Garbled bytes differ from before.
+ */
+size_t damage_bytes(enum damage damage, uint8_t *bytes, size_t size);
+
+/* alter: settings of a topic; TOPIC_UNCHANGED: as before. */
+#define TOPIC_UNCHANGED INT64_MIN
+struct topic_change {
+    int64_t retention_ms;
+    int64_t retention_bytes;
+    int64_t segment_ms;
+    int64_t segment_bytes;
+};
+
+enum { DELETE_TO_END = -1 };
+
 struct fault_event {
     const char *id; /* for other events to name; NULL if none */
     struct anchor at;
@@ -142,6 +192,11 @@ struct fault_event {
     enum unsynced unsynced;            /* crash of a machine */
     const struct option_override *set; /* start: the scenario's "set" and this
                                           event's on top, NULL-named end; NULL: as before */
+    const char *path;                  /* damage: a pattern where '*' stands for anything */
+    enum damage damage;                /* damage */
+    int32_t partition;                 /* delete_records, move_leader */
+    int64_t before;                    /* delete_records: an offset, or DELETE_TO_END */
+    struct topic_change change;        /* alter */
     int line;                          /* in the scenario file, for messages; 0 = drawn */
 };
 

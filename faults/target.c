@@ -1,5 +1,5 @@
 /* Targets as scenarios write them: a name, perhaps a number behind it, perhaps "machine" behind
- * that. One table reads and prints. */
+ * that; or "topic" and its name. One table reads and prints. */
 #include "faults/fault.h"
 
 #include <stdio.h>
@@ -25,6 +25,7 @@ static const struct target_form forms[] = {
     {"driver machine", "", TARGET_DRIVER_MACHINE, false},
     {"executor ", " machine", TARGET_EXECUTOR_MACHINE, true},
     {"broker ", "", TARGET_BROKER, true},
+    {"broker ", " machine", TARGET_BROKER_MACHINE, true},
     {"storage", "", TARGET_STORAGE, false},
 };
 static const size_t form_count = sizeof forms / sizeof forms[0];
@@ -45,8 +46,15 @@ static uint32_t read_index(const char **text)
     return index;
 }
 
+static const char topic_word[] = "topic ";
+
 bool target_parse(const char *text, struct target *target)
 {
+    size_t word = sizeof topic_word - 1;
+    if (strncmp(text, topic_word, word) == 0 && text[word] != '\0') {
+        *target = (struct target){.kind = TARGET_TOPIC, .topic = text + word};
+        return true;
+    }
     for (const struct target_form *form = forms; form < forms + form_count; form++) {
         size_t length = strlen(form->before);
         if (strncmp(text, form->before, length) != 0) {
@@ -64,6 +72,11 @@ bool target_parse(const char *text, struct target *target)
 
 void target_format(struct target target, char out[TARGET_TEXT_SIZE])
 {
+    if (target.kind == TARGET_TOPIC) {
+        require(target.topic != NULL);
+        (void)snprintf(out, TARGET_TEXT_SIZE, "%s%.24s", topic_word, target.topic);
+        return;
+    }
     for (const struct target_form *form = forms; form < forms + form_count; form++) {
         if (form->kind == target.kind && form->indexed == (target.index > 0)) {
             char index[16] = "";

@@ -19,6 +19,8 @@ Test(target, targets_read_back_as_written)
         {"driver machine", {TARGET_DRIVER_MACHINE, 0}},
         {"executor 12 machine", {TARGET_EXECUTOR_MACHINE, 12}},
         {"broker 3", {TARGET_BROKER, 3}},
+        {"broker 3 machine", {TARGET_BROKER_MACHINE, 3}},
+        {"topic flights", {TARGET_TOPIC, 0}},
         {"storage", {TARGET_STORAGE, 0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -44,6 +46,9 @@ Test(target, what_is_no_target_is_refused)
                                         "executor -1",
                                         "executor machine",
                                         "broker",
+                                        "broker machine",
+                                        "topic",
+                                        "topic ",
                                         "executor 99999",
                                         "Driver",
                                         "driver 1",

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "faults/fault.h"
+
 /* The words of one event behind time and actor; false when it tells no story. */
 static bool put_engine_words(const struct trace_record *record, struct buf *out)
 {
@@ -84,6 +86,9 @@ static bool put_world_words(const struct trace_record *record, struct buf *out)
         return record->a > 0; /* the first start of each is no news */
     case WORLD_UNSYNCED_LOST:
         buf_printf(out, "lost in the crash: %s", record->text);
+        return true;
+    case WORLD_DAMAGED:
+        buf_printf(out, "%s went bad (%s)", record->text, damage_name((enum damage)record->a));
         return true;
     case WORLD_RUN_ENDED:
         buf_printf(out, "run %" PRId64 " of the driver ended: %s", record->a, record->text);

@@ -8,6 +8,8 @@
 enum { COUNT_MAX = 1000000, RECORDS_MAX = 10000000 };
 #define OFFSET_MAX INT64_C(1000000000000)
 
+static const struct key set_element = {.kind = KEY_SCALAR};
+
 /* ---- cluster ----------------------------------------------------------------------------------
  */
 
@@ -120,145 +122,18 @@ static const struct key workload_keys[] = {
      .kind = KEY_RATE,
      .required = true,
      .help = "records a time, evenly: \"4/s\", \"1/min\""},
+    {.name = "start",
+     .kind = KEY_DURATION,
+     .standard = "0s",
+     .help = "when the first record is sent, since the scenario's start"},
     {.name = "until",
      .kind = KEY_DURATION,
      .min = 1,
-     .help = "since the start; without it, when \"records\" have been sent"},
+     .help = "since the scenario's start; without it, when \"records\" have been sent"},
     {0}};
 static const struct key_table workload_table = {
     .name = "workload", .keys = workload_keys, .help = "records that flow into a topic"};
 static const struct key workload_element = {.kind = KEY_OBJECT, .table = &workload_table};
-
-/* ---- script -----------------------------------------------------------------------------------
- */
-
-static const struct key at_time_keys[] = {
-    {.name = "time", .kind = KEY_DURATION, .required = true, .help = "since the scenario's start"},
-    {0}};
-static const struct key_table at_time_table = {
-    .name = "at_time", .leading = "time", .keys = at_time_keys, .help = "at a time"};
-
-static const struct key at_point_keys[] = {{.name = "batch",
-                                            .kind = KEY_INT,
-                                            .max = OFFSET_MAX,
-                                            .help = "the batch being worked on; without it, any"},
-                                           {.name = "point",
-                                            .kind = KEY_NAME,
-                                            .names = names_points,
-                                            .required = true,
-                                            .help = "a failure point that a process passes"},
-                                           {.name = "nth",
-                                            .kind = KEY_INT,
-                                            .min = 1,
-                                            .max = COUNT_MAX,
-                                            .standard = "1",
-                                            .help = "which passing, counted from 1"},
-                                           {0}};
-static const struct key_table at_point_table = {
-    .name = "at_point", .leading = "point", .keys = at_point_keys, .help = "at a point of a batch"};
-
-static const struct key at_operation_keys[] = {
-    {.name = "operation",
-     .kind = KEY_NAME,
-     .names = names_operations,
-     .required = true,
-     .help = "a storage operation"},
-    {.name = "path",
-     .kind = KEY_TEXT,
-     .required = true,
-     .help = "a pattern for the whole path, where * stands for anything"},
-    {.name = "nth",
-     .kind = KEY_INT,
-     .min = 1,
-     .max = COUNT_MAX,
-     .standard = "1",
-     .help = "which of the matching operations, counted from 1"},
-    {.name = "when",
-     .kind = KEY_NAME,
-     .names = names_before_after,
-     .standard = "before",
-     .help = "before the operation happens or after it"},
-    {0}};
-static const struct key_table at_operation_table = {.name = "at_operation",
-                                                    .leading = "operation",
-                                                    .keys = at_operation_keys,
-                                                    .help = "at a storage operation"};
-
-static const struct key at_event_keys[] = {
-    {.name = "event",
-     .kind = KEY_TEXT,
-     .required = true,
-     .help = "the \"id\" of another event of this script that has fired"},
-    {.name = "plus", .kind = KEY_DURATION, .standard = "0s", .help = "this much later"},
-    {0}};
-static const struct key_table at_event_table = {.name = "at_event",
-                                                .leading = "event",
-                                                .keys = at_event_keys,
-                                                .help = "after another event of the script"};
-
-static const struct key at_run_end_keys[] = {
-    {.name = "run",
-     .kind = KEY_INT,
-     .min = 1,
-     .max = 1000,
-     .help = "which start of a driver, counted from 1; without it, any"},
-    {.name = "ends",
-     .kind = KEY_NAME,
-     .names = names_run_ends,
-     .required = true,
-     .help = "how it ends"},
-    {.name = "plus", .kind = KEY_DURATION, .standard = "0s", .help = "this much later"},
-    {0}};
-static const struct key_table at_run_end_table = {.name = "at_run_end",
-                                                  .leading = "ends",
-                                                  .keys = at_run_end_keys,
-                                                  .help = "when a driver's run ends"};
-
-static const struct key_table *const anchor_variants[] = {
-    &at_time_table, &at_point_table, &at_operation_table, &at_event_table, &at_run_end_table, NULL};
-
-static const struct key set_element = {.kind = KEY_SCALAR};
-
-static const struct key event_keys[] = {
-    {.name = "id", .kind = KEY_TEXT, .help = "a name for other events to refer to"},
-    {.name = "at",
-     .kind = KEY_VARIANTS,
-     .variants = anchor_variants,
-     .required = true,
-     .help = "when: a time, a point, a storage operation, another event, the end of a run"},
-    {.name = "do",
-     .kind = KEY_NAME,
-     .names = names_verbs,
-     .required = true,
-     .help = "what happens; see `aftershock list`"},
-    {.name = "target",
-     .kind = KEY_TARGET,
-     .required = true,
-     .help = "to whom: driver, second driver, executor 1, executor (whoever reaches the point), "
-             "executors, driver machine, executor 1 machine, broker 1, storage"},
-    {.name = "for", .kind = KEY_DURATION, .min = 1, .help = "pause, partition, slow: how long"},
-    {.name = "times",
-     .kind = KEY_INT,
-     .min = 1,
-     .max = COUNT_MAX,
-     .standard = "1",
-     .help = "io_error, disk_full, throttle: how many matching operations in a row"},
-    {.name = "applied",
-     .kind = KEY_BOOL,
-     .help = "lost_reply: whether the store did what was asked"},
-    {.name = "unsynced",
-     .kind = KEY_NAME,
-     .names = names_unsynced,
-     .standard = "drawn",
-     .help = "crash of a machine: what becomes of its writes that were not synced"},
-    {.name = "set",
-     .kind = KEY_MAP,
-     .element = &set_element,
-     .help = "start: options that differ from then on"},
-    {0}};
-static const struct key_table event_table = {
-    .name = "event", .keys = event_keys, .help = "one thing that goes wrong, or that people do"};
-static const struct key event_element = {.kind = KEY_OBJECT, .table = &event_table};
 
 /* ---- expect -----------------------------------------------------------------------------------
  */
@@ -437,7 +312,7 @@ static const struct key scenario_keys[] = {
     {.name = "script",
      .kind = KEY_LIST,
      .max = SCRIPT_EVENTS_MAX,
-     .element = &event_element,
+     .element = &key_event,
      .help = "what goes wrong, and what people do; each event must fire"},
     {.name = "expect",
      .kind = KEY_OBJECT,

@@ -139,6 +139,9 @@ static void say_expected(const struct key *key, char out[SAID_SIZE])
                "a whole number from %lld to %lld",
                (long long)key->min,
                (long long)key->max);
+        if (key->names != NULL) {
+            append(out, SAID_SIZE, ", or \"%s\"", key->names[0]);
+        }
     } else {
         append(out, SAID_SIZE, "%s", texts[key->kind]);
         if (key->kind == KEY_DURATION && key->min > 0) {

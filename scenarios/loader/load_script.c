@@ -1,24 +1,11 @@
 /* "script": what happens, when, to whom. Each event by itself first (anchor, verb, target, what
- * goes with the verb), then what it needs of the cluster, then the references between events. */
-#include "scenarios/loader/loader.h"
+ * goes with the verb: load_companions.c), then what it needs of the cluster, then the references
+ * between events. */
+#include "scenarios/loader/load_script.h"
 
 #include <string.h>
 
 #include "engine/base/check.h"
-
-struct script {
-    struct loader *loader;
-    struct fault_plan *plan;
-    size_t index;     /* of the event being read */
-    const char *path; /* "script[2]" */
-    const json_t *value;
-    struct fault_event *event;
-};
-
-static const char *place(const struct script *script, const char *rest)
-{
-    return arena_printf(script->loader->arena, "%s%s", script->path, rest);
-}
 
 /* ---- anchors ----------------------------------------------------------------------------------
  */
@@ -62,7 +49,7 @@ static enum status check_point(const struct script *script)
     target_format(event->target, target);
     return loader_fail(script->loader,
                        false,
-                       place(script, ".at.point"),
+                       script_place(script, ".at.point"),
                        "\"%s\" is a point of the driver, which \"%s\" never reaches; expected a "
                        "point of executors (task.*, output.*), or another target",
                        point->name,
@@ -89,7 +76,7 @@ static enum status check_operation(const struct script *script)
     if (of_object_store(operation) && !objects) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".at.operation"),
+                           script_place(script, ".at.operation"),
                            "\"%s\" is an operation of an object store, but cluster.storage is "
                            "\"disk\"",
                            operation);
@@ -98,7 +85,7 @@ static enum status check_operation(const struct script *script)
     if (object_fault && (!objects || of_disk(operation))) {
         return loader_fail(script->loader,
                            false,
-                           place(script, objects ? ".at.operation" : ".do"),
+                           script_place(script, objects ? ".at.operation" : ".do"),
                            "\"%s\" befalls requests to an object store only%s",
                            fault_info(event->verb)->name,
                            objects ? ", and this is an operation of the disk"
@@ -107,7 +94,7 @@ static enum status check_operation(const struct script *script)
     if (event->target.kind == TARGET_STORAGE && event->at.after) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".at.when"),
+                           script_place(script, ".at.when"),
                            "\"%s\" befalls the operation itself, neither before nor after it; "
                            "remove \"when\"",
                            fault_info(event->verb)->name);
@@ -119,11 +106,19 @@ static enum status check_anchor(const struct script *script)
 {
     const struct fault_event *event = script->event;
     bool operation = event->at.kind == ANCHOR_OPERATION;
-    if (event->target.kind == TARGET_STORAGE && !operation) {
+    bool damage = event->verb == FAULT_DAMAGE;
+    if (damage && operation) {
+        return loader_fail(script->loader,
+                           false,
+                           script_place(script, ".at"),
+                           "\"damage\" befalls a file that lies there, not an operation; expected "
+                           "a time, a point, an event or the end of a run");
+    }
+    if (event->target.kind == TARGET_STORAGE && !operation && !damage) {
         return loader_fail(
             script->loader,
             false,
-            place(script, ".at"),
+            script_place(script, ".at"),
             "the target \"storage\" is the operation that the anchor names, expected "
             "{\"operation\": ..., \"path\": ...}");
     }
@@ -131,7 +126,7 @@ static enum status check_anchor(const struct script *script)
         event->at.kind != ANCHOR_POINT) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".target"),
+                           script_place(script, ".target"),
                            "\"executor\" is whoever reaches a point or does an operation, which "
                            "this anchor has not; expected \"executor 1\" or another number");
     }
@@ -159,9 +154,28 @@ static const char *target_forms(struct arena *arena, unsigned targets)
     return text;
 }
 
+static enum status find_topic(const struct script *script)
+{
+    struct target *target = &script->event->target;
+    size_t index = topic_index(script->loader->scenario, target->topic);
+    if (index == script->loader->scenario->topic_count) {
+        const char *nearest = diag_nearest(target->topic, topic_names(script->loader));
+        return loader_fail(script->loader,
+                           false,
+                           script_place(script, ".target"),
+                           "no such topic: \"%.100s\", expected one of \"topics\"%s%s%s",
+                           target->topic,
+                           nearest == NULL ? "" : "; did you mean \"topic ",
+                           nearest == NULL ? "" : nearest,
+                           nearest == NULL ? "" : "\"?");
+    }
+    target->index = (uint32_t)index + 1;
+    return OK;
+}
+
 static enum status check_target(const struct script *script)
 {
-    const struct fault_event *event = script->event;
+    struct fault_event *event = script->event;
     const struct cluster_config *cluster = &script->loader->scenario->cluster;
     char target[TARGET_TEXT_SIZE];
     target_format(event->target, target);
@@ -169,20 +183,24 @@ static enum status check_target(const struct script *script)
     if ((event->target.kind & verb->targets) == 0) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".target"),
+                           script_place(script, ".target"),
                            "\"%s\" cannot befall \"%s\", expected one of: %s",
                            verb->name,
                            target,
                            target_forms(script->loader->arena, verb->targets));
     }
+    if (event->target.kind == TARGET_TOPIC) {
+        return find_topic(script);
+    }
     bool executor =
         event->target.kind == TARGET_EXECUTOR || event->target.kind == TARGET_EXECUTOR_MACHINE;
-    bool broker = event->target.kind == TARGET_BROKER;
+    bool broker =
+        event->target.kind == TARGET_BROKER || event->target.kind == TARGET_BROKER_MACHINE;
     uint32_t count = broker ? cluster->brokers : cluster->executors;
     if ((executor || broker) && event->target.index > count) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".target"),
+                           script_place(script, ".target"),
                            "\"%s\", but the cluster has %u %s%s",
                            target,
                            count,
@@ -192,93 +210,19 @@ static enum status check_target(const struct script *script)
     return OK;
 }
 
-/* ---- what goes with a verb --------------------------------------------------------------------
- */
-
-#define VERB(id) (1U << (id))
-
-static const struct {
-    const char *key;
-    unsigned needed;  /* verbs that need it */
-    unsigned fits;    /* verbs that may have it */
-    unsigned targets; /* 0: any */
-} companions[] = {
-    {"for",
-     VERB(FAULT_PAUSE) | VERB(FAULT_PARTITION) | VERB(FAULT_SLOW),
-     VERB(FAULT_PAUSE) | VERB(FAULT_PARTITION) | VERB(FAULT_SLOW),
-     0},
-    {"for", 0, VERB(FAULT_CRASH), TARGET_BROKER},
-    {"times", 0, VERB(FAULT_IO_ERROR) | VERB(FAULT_DISK_FULL) | VERB(FAULT_THROTTLE), 0},
-    {"applied", VERB(FAULT_LOST_REPLY), VERB(FAULT_LOST_REPLY), 0},
-    {"unsynced",
-     0,
-     VERB(FAULT_CRASH),
-     TARGET_DRIVER_MACHINE | TARGET_EXECUTOR_MACHINE | TARGET_BROKER},
-    {"set", 0, VERB(FAULT_START), 0},
-};
-
-static enum status check_companion(const struct script *script, const char *key)
-{
-    const struct fault_event *event = script->event;
-    bool present = json_object_get(script->value, key) != NULL;
-    bool fits = false;
-    bool needed = false;
-    for (size_t i = 0; i < sizeof companions / sizeof companions[0]; i++) {
-        bool target = companions[i].targets == 0 ||
-                      (companions[i].targets & (unsigned)event->target.kind) != 0;
-        if (strcmp(companions[i].key, key) == 0 && target) {
-            fits = fits || (companions[i].fits & VERB(event->verb)) != 0;
-            needed = needed || (companions[i].needed & VERB(event->verb)) != 0;
-        }
-    }
-    char target[TARGET_TEXT_SIZE];
-    target_format(event->target, target);
-    if (present && !fits) {
-        return loader_fail(script->loader,
-                           true,
-                           arena_printf(script->loader->arena, "%s.%s", script->path, key),
-                           "\"%s\" does not go with \"%s\" of \"%s\"",
-                           key,
-                           fault_info(event->verb)->name,
-                           target);
-    }
-    if (needed && !present) {
-        return loader_fail(script->loader,
-                           true,
-                           arena_printf(script->loader->arena, "%s.%s", script->path, key),
-                           "missing \"%s\", which \"%s\" needs: %s",
-                           key,
-                           fault_info(event->verb)->name,
-                           fault_info(event->verb)->help);
-    }
-    return OK;
-}
-
-static enum status check_companions(const struct script *script)
-{
-    static const char *const keys[] = {"for", "times", "applied", "unsynced", "set"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        TRY(check_companion(script, keys[i]));
-    }
-    return OK;
-}
-
 static void read_event(const struct script *script)
 {
     struct loader *loader = script->loader;
     struct fault_event *event = script->event;
     const json_t *value = script->value;
-    bool fits = target_parse(value_text(value, "target", ""), &event->target);
+    const char *target = arena_strdup(loader->arena, value_text(value, "target", ""));
+    bool fits = target_parse(target, &event->target);
     require(fits);
     const char *id = value_text(value, "id", NULL);
     event->id = id == NULL ? NULL : arena_strdup(loader->arena, id);
     event->verb = (enum fault_verb)name_index(names_verbs, value_text(value, "do", ""));
     require(event->verb < FAULT_COUNT);
-    event->for_us = value_duration_us(value, "for", 0);
-    event->times = (uint32_t)value_int(value, "times", 1);
-    event->applied = value_bool(value, "applied", false);
-    event->unsynced =
-        (enum unsynced)name_index(names_unsynced, value_text(value, "unsynced", "drawn"));
+    companions_read(script);
     event->line = document_line(&loader->document, script->path);
     read_anchor(script, json_object_get(value, "at"), &event->at);
 }
@@ -289,12 +233,12 @@ static enum status load_event(const struct script *script)
     struct fault_event *event = script->event;
     read_event(script);
     TRY(check_target(script));
-    TRY(check_companions(script));
+    TRY(companions_check(script));
     TRY(check_anchor(script));
     json_t *set = json_object_get(script->value, "set");
     if (set != NULL) {
         struct plan *plan = NULL;
-        const char *path = place(script, ".set");
+        const char *path = script_place(script, ".set");
         TRY(load_set(loader, set, path, loader->scenario->set, &event->set));
         TRY(compile_pipeline(loader, event->set, path, &plan));
     }
@@ -332,7 +276,7 @@ static enum status resolve(const struct script *script)
     if (event->id != NULL && event_index(script->plan, event->id) != (int)script->index) {
         return loader_fail(script->loader,
                            false,
-                           place(script, ".id"),
+                           script_place(script, ".id"),
                            "the id \"%.64s\" stands in script[%d] already",
                            event->id,
                            event_index(script->plan, event->id));
@@ -346,7 +290,7 @@ static enum status resolve(const struct script *script)
         const char *nearest = nearest_id(script, id);
         return loader_fail(script->loader,
                            false,
-                           place(script, ".at.event"),
+                           script_place(script, ".at.event"),
                            "no event of the script has the id \"%.64s\"%s%s%s",
                            id,
                            nearest == NULL ? "" : "; did you mean \"",
@@ -366,7 +310,7 @@ static enum status check_rings(const struct script *script)
         if (++steps > script->plan->count) {
             return loader_fail(script->loader,
                                false,
-                               place(script, ".at.event"),
+                               script_place(script, ".at.event"),
                                "this event waits for itself, in a ring of events: none would fire");
         }
     }

@@ -63,6 +63,7 @@ load_one(struct loader *loader, const json_t *value, size_t i, struct workload_c
     const char *to = value_text(value, "to", "");
     *workload = (struct workload_config){
         .topic = topic_index(loader->scenario, to),
+        .start_us = value_duration_us(value, "start", 0),
         .until_us = value_duration_us(value, "until", -1),
         .records = value_int(value, "records", -1),
     };
@@ -83,12 +84,19 @@ load_one(struct loader *loader, const json_t *value, size_t i, struct workload_c
         return loader_fail(
             loader, false, path, "no end, expected \"records\" or \"until\" (or both)");
     }
-    if (workload->records < 0 && workload->until_us / workload->interval_us > RECORDS_MAX) {
+    if (workload->until_us >= 0 && workload->until_us <= workload->start_us) {
+        return loader_fail(loader,
+                           false,
+                           arena_printf(loader->arena, "%s.until", path),
+                           "it ends before it starts: nothing would ever be sent");
+    }
+    int64_t span_us = workload->until_us - workload->start_us;
+    if (workload->records < 0 && span_us / workload->interval_us > RECORDS_MAX) {
         return loader_fail(loader,
                            false,
                            arena_printf(loader->arena, "%s.until", path),
                            "%lld records at this rate, expected at most %d",
-                           (long long)(workload->until_us / workload->interval_us),
+                           (long long)(span_us / workload->interval_us),
                            RECORDS_MAX);
     }
     return read_lines(loader, path, value_text(value, "from", ""), workload);

@@ -25,6 +25,8 @@ const char *const names_targets[] = {"driver",
                                      "driver machine",
                                      "executor 1 machine",
                                      "broker 1",
+                                     "broker 1 machine",
+                                     "topic flights",
                                      "storage",
                                      NULL};
 
@@ -57,6 +59,12 @@ const char *const names_operations[] = {"any",
                                         NULL};
 const char *const names_before_after[] = {"before", "after", NULL};
 const char *const names_unsynced[] = {"drawn", "kept", "dropped", "cut", "garbled", NULL};
+const char *const names_damages[] = {
+#define X(id, name) name,
+    DAMAGE_TABLE(X)
+#undef X
+        NULL};
+const char *const names_end[] = {"end", NULL};
 const char *const names_storages[] = {"disk", "objects", NULL};
 const char *const names_never[] = {"never", NULL};
 const char *const names_nothing[] = {"nothing", NULL};

@@ -13,6 +13,8 @@ extern const char *const names_events[];   /* enum engine_event */
 extern const char *const names_operations[];
 extern const char *const names_before_after[];
 extern const char *const names_unsynced[]; /* enum unsynced */
+extern const char *const names_damages[];  /* enum damage */
+extern const char *const names_end[];
 extern const char *const names_storages[]; /* enum store_kind */
 extern const char *const names_never[];
 extern const char *const names_nothing[];

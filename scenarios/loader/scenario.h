@@ -42,6 +42,7 @@ struct workload_config {
     size_t line_count;   /* of the file, at most "records" (the file is repeated when "until" needs
                             more) */
     int64_t interval_us; /* between two records, from "rate" ("4/s", "1/min") */
+    int64_t start_us;    /* when the first one is sent, since the scenario's start */
     int64_t until_us;    /* since start; -1: when "records" have been sent */
     int64_t records;     /* how many; -1: as many as fit before "until" */
 };

@@ -129,7 +129,8 @@ static json_t *plain_schema(struct schema_work *work, const struct key *key)
         return text_like("^[0-9]{4}-[0-9]{2}-[0-9]{2}");
     case KEY_TARGET:
         return text_like("^(driver|second driver|executors|driver machine|storage"
-                         "|executor( [1-9][0-9]{0,3}( machine)?)?|broker [1-9][0-9]{0,3})$");
+                         "|executor( [1-9][0-9]{0,3}( machine)?)?|broker [1-9][0-9]{0,3}( machine)?"
+                         "|topic [a-zA-Z0-9._-]+)$");
     case KEY_SCALAR:
         return json_pack("{s:[s,s,s]}", "type", "string", "integer", "boolean");
     case KEY_OBJECT:

@@ -51,6 +51,13 @@ enum broker_error fake_broker_delete_records(struct fake_broker *broker,
                                              int32_t partition,
                                              int64_t offset);
 
+/* Change settings of a topic while the world runs, as kafka-configs --alter does: they hold for the
+ * next append and the next retention check; segments that are there stay as they are. */
+void fake_broker_alter(struct fake_broker *broker, size_t topic, const struct topic_change *change);
+
+/* Is there a replica in sync beside the leader that could take over? Its broker; 0: none. */
+uint32_t fake_broker_next_leader(const struct fake_broker *broker, size_t topic, int32_t partition);
+
 /* Append one batch now as an acks=all producer would, beside the workloads: `count` records with
  * the same timestamp, the i-th at offset base + i * stride (a stride above 1 leaves gaps, as
  * compaction does; R2). Values are borrowed. NOT_LEADER... codes never: LEADER_NOT_AVAILABLE when

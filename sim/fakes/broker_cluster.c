@@ -178,6 +178,22 @@ bool fake_broker_move_leader(struct fake_broker *broker,
     return moved;
 }
 
+uint32_t
+fake_broker_next_leader(const struct fake_broker *broker, size_t topic, int32_t partition_id)
+{
+    const struct partition *partition = &broker->topics[topic].partitions[partition_id];
+    uint32_t count = partition->replica_count;
+    uint32_t first = partition->leader < 0 ? 0 : (uint32_t)partition->leader + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct replica *replica = &partition->replicas[(first + i) % count];
+        if (replica != partition_leader(partition) && replica->in_sync &&
+            can_lead(broker, replica)) {
+            return replica->node + 1;
+        }
+    }
+    return 0;
+}
+
 /* ---- a broker comes and goes ---------------------------------------------------------------- */
 
 /* Replicas of a node, one after the other; NULL behind the last. */

@@ -180,7 +180,8 @@ static int64_t total_of(const struct workload_config *workload)
 {
     int64_t total = workload->records;
     if (workload->until_us >= 0) {
-        int64_t fit = (workload->until_us + workload->interval_us - 1) / workload->interval_us;
+        int64_t span_us = workload->until_us - workload->start_us;
+        int64_t fit = (span_us + workload->interval_us - 1) / workload->interval_us;
         total = total < 0 || fit < total ? fit : total;
     }
     return total < 0 ? (int64_t)workload->line_count : total;
@@ -207,7 +208,7 @@ void fake_broker_produce(struct fake_broker *broker,
                 .workload = workload,
                 .workload_index = w,
                 .partition = &broker->topics[workload->topic].partitions[p],
-                .start_us = kernel_now_us(broker->kernel),
+                .start_us = kernel_now_us(broker->kernel) + workload->start_us,
                 .next = p,
                 .total = total_of(workload),
             };

@@ -241,6 +241,28 @@ static int64_t earliest_need_us(const struct fake_broker *broker)
     return need_us;
 }
 
+static void change(int64_t *setting, int64_t value)
+{
+    *setting = value == TOPIC_UNCHANGED ? *setting : value;
+}
+
+void fake_broker_alter(struct fake_broker *broker, size_t topic, const struct topic_change *changes)
+{
+    require(topic < broker->topic_count);
+    struct process *previous = kernel_enter(broker->kernel);
+    for (size_t i = 0; i < broker->replica_count; i++) {
+        if (broker->replicas[i].partition->topic == topic) {
+            struct log_config *config = &broker->replicas[i].log.config;
+            change(&config->retention_ms, changes->retention_ms);
+            change(&config->retention_bytes, changes->retention_bytes);
+            change(&config->segment_ms, changes->segment_ms);
+            change(&config->segment_bytes, changes->segment_bytes);
+        }
+    }
+    retention_schedule(broker);
+    kernel_leave(broker->kernel, previous);
+}
+
 void retention_schedule(struct fake_broker *broker)
 {
     int64_t need_us = earliest_need_us(broker);

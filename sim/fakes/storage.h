@@ -3,6 +3,7 @@
 #ifndef SIM_FAKES_STORAGE_H
 #define SIM_FAKES_STORAGE_H
 
+#include "faults/fault.h"
 #include "sim/kernel/kernel.h"
 
 struct fake_storage;
@@ -38,11 +39,18 @@ struct fake_storage_watch {
     void (*removed)(void *context,
                     const struct sim_process *by,
                     const char *path); /* by == NULL: a crash took it */
+    /* A durable file went bad, or away, by nobody's doing (fake_storage_damage). */
+    void (*damaged)(void *context, const char *path);
 };
 void fake_storage_observe(struct fake_storage *storage, const struct fake_storage_watch *watch);
 
 /* Asked inside a watch: does this request take effect after its sender gave up waiting for it? */
 bool fake_storage_late(const struct fake_storage *storage);
+
+/* Damage the newest durable file whose path `pattern` ('*' stands for anything) matches, on any
+ * machine or among the objects; nothing when none does. Traced and told to every watch. */
+void fake_storage_damage(struct fake_storage *storage, const char *pattern, enum damage how);
+bool fake_storage_can_damage(struct fake_storage *storage, const char *pattern);
 
 /* Copy the tree below `path` into a real directory (conformance tests export tables): calls `file`
  * for each. */

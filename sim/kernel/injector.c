@@ -80,7 +80,9 @@ static bool meets(const struct sim_process *process, struct target target, bool 
     case TARGET_DRIVER_MACHINE:
     case TARGET_EXECUTOR_MACHINE:
     case TARGET_BROKER:
+    case TARGET_BROKER_MACHINE:
     case TARGET_STORAGE:
+    case TARGET_TOPIC:
         return true;
     }
     return true;
@@ -186,6 +188,11 @@ static void fire(struct injector *injector, size_t index, struct sim_process *at
     if (armed->fired) {
         return;
     }
+    armed->scheduled = false; /* should it prove impossible, it waits for nothing any more */
+    const struct injector_actions *actions = &injector->actions;
+    if (actions->possible != NULL && !actions->possible(actions->self, event)) {
+        return;
+    }
     int64_t now_us = kernel_now_us(injector->kernel);
     armed->fired = true;
     armed->fired_us = now_us;
@@ -207,7 +214,7 @@ static void fire(struct injector *injector, size_t index, struct sim_process *at
     if (is_storage_verb(event->verb)) {
         armed->left = event->times > 0 ? event->times : 1;
     } else {
-        injector->actions.act(injector->actions.self, event, index, at);
+        actions->act(actions->self, event, index, at);
     }
 }
 

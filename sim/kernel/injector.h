@@ -17,6 +17,9 @@ struct injector;
 
 struct injector_actions {
     void *self;
+    /* Is there anything for it to befall? If not, the event has not fired, and the run fails for
+     * that. NULL: always. Changes nothing. */
+    bool (*possible)(void *self, const struct fault_event *event);
     /* Do it now, as the world. `at` is whoever passed the point or operation, NULL for a time, an
      * event or the end of a run. When the victim is `at` itself, kernel_kill and kernel_pause
      * return here and take hold when this returns. */

@@ -121,9 +121,7 @@ static void crash_broker(struct supervisor *supervisor, const struct fault_event
 {
     int64_t down_us = event->for_us > 0 ? event->for_us : BROKER_DOWN_DEFAULT_S * US_PER_SECOND;
     after(supervisor, down_us, restart_broker, event->target.index);
-    /* "unsynced" makes it a crash of the broker's machine; without, its page cache survives. */
-    bool machine_crash = event->unsynced == UNSYNCED_DROPPED || event->unsynced == UNSYNCED_CUT ||
-                         event->unsynced == UNSYNCED_GARBLED;
+    bool machine_crash = event->target.kind == TARGET_BROKER_MACHINE;
     fake_broker_crash(supervisor->world.broker, event->target.index, machine_crash);
 }
 
@@ -157,10 +155,12 @@ static void crash(struct supervisor *supervisor,
         return;
     }
     case TARGET_BROKER:
+    case TARGET_BROKER_MACHINE:
         crash_broker(supervisor, event);
         return;
     case TARGET_SECOND_DRIVER:
     case TARGET_STORAGE:
+    case TARGET_TOPIC:
         break;
     }
     require(false && "the loader lets no such target through");
@@ -207,6 +207,51 @@ static void start(struct supervisor *supervisor, const struct fault_event *event
     supervisor_driver_start(slot);
 }
 
+/* The topic's place in the scenario's list. */
+static size_t topic_of(const struct fault_event *event)
+{
+    require(event->target.kind == TARGET_TOPIC);
+    require(event->target.index > 0);
+    return event->target.index - 1;
+}
+
+static bool can_delete(const struct fake_broker *broker, const struct fault_event *event)
+{
+    int64_t end = fake_broker_readable_end(broker, topic_of(event), event->partition);
+    return event->before == DELETE_TO_END || event->before <= end;
+}
+
+static bool possible(void *self, const struct fault_event *event)
+{
+    const struct supervisor_world *world = &((struct supervisor *)self)->world;
+    switch ((int)event->verb) {
+    case FAULT_DAMAGE:
+        return fake_storage_can_damage(world->storage, event->path);
+    case FAULT_DELETE_RECORDS:
+        return can_delete(world->broker, event);
+    case FAULT_MOVE_LEADER:
+        return fake_broker_next_leader(world->broker, topic_of(event), event->partition) > 0;
+    default:
+        return true;
+    }
+}
+
+static void delete_records(struct supervisor *supervisor, const struct fault_event *event)
+{
+    enum broker_error error = fake_broker_delete_records(
+        supervisor->world.broker, topic_of(event), event->partition, event->before);
+    maybe(error != BROKER_NONE); /* a partition without a leader refuses, as Kafka does */
+}
+
+static void move_leader(struct supervisor *supervisor, const struct fault_event *event)
+{
+    struct fake_broker *broker = supervisor->world.broker;
+    size_t topic = topic_of(event);
+    uint32_t next = fake_broker_next_leader(broker, topic, event->partition);
+    bool moved = fake_broker_move_leader(broker, topic, event->partition, next);
+    require(moved);
+}
+
 static void act(void *self, const struct fault_event *event, size_t index, struct sim_process *at)
 {
     struct supervisor *supervisor = self;
@@ -230,6 +275,18 @@ static void act(void *self, const struct fault_event *event, size_t index, struc
     case FAULT_START:
         start(supervisor, event);
         return;
+    case FAULT_DAMAGE:
+        fake_storage_damage(supervisor->world.storage, event->path, event->damage);
+        return;
+    case FAULT_ALTER:
+        fake_broker_alter(supervisor->world.broker, topic_of(event), &event->change);
+        return;
+    case FAULT_DELETE_RECORDS:
+        delete_records(supervisor, event);
+        return;
+    case FAULT_MOVE_LEADER:
+        move_leader(supervisor, event);
+        return;
     case FAULT_IO_ERROR:
     case FAULT_DISK_FULL:
     case FAULT_THROTTLE:
@@ -243,5 +300,5 @@ static void act(void *self, const struct fault_event *event, size_t index, struc
 
 struct injector_actions supervisor_actions(struct supervisor *supervisor)
 {
-    return (struct injector_actions){.self = supervisor, .act = act};
+    return (struct injector_actions){.self = supervisor, .possible = possible, .act = act};
 }

@@ -29,7 +29,8 @@
     X(WORLD_LEADER, "leader", "a: partition; b: broker; c: epoch; text: topic")                    \
     X(WORLD_EXPIRED, "expired", "a: partition; b: new log start; text: topic")                     \
     X(WORLD_RUN_ENDED, "run-ended", "a: run (1-based); text: how")                                 \
-    X(WORLD_GAVE_UP, "gave-up", "a: crashes in a row")
+    X(WORLD_GAVE_UP, "gave-up", "a: crashes in a row")                                             \
+    X(WORLD_DAMAGED, "damaged", "a: how; text: path of a durable file that went bad")
 
 enum world_event {
     WORLD_EVENT_BASE = 1000,

@@ -124,7 +124,8 @@ static bool workloads_run(const struct run *run)
         const struct workload_config *workload = &run->scenario->workloads[i];
         int64_t last_us = workload->until_us;
         if (last_us < 0 &&
-            __builtin_mul_overflow(workload->records, workload->interval_us, &last_us)) {
+            (__builtin_mul_overflow(workload->records, workload->interval_us, &last_us) ||
+             __builtin_add_overflow(workload->start_us, last_us, &last_us))) {
             last_us = INT64_MAX;
         }
         end_us = last_us > end_us ? last_us : end_us;
