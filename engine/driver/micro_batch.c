@@ -126,6 +126,7 @@ static enum status commit_to_table(struct query *query,
         .batch = batch->id,
         .fresh = !batch->rerun,
         .schema = &query->plan->output,
+        .next_watermark_ms = DELTA_NO_WATERMARK,
         .files = files,
     };
     int64_t rows = 0;
@@ -163,7 +164,9 @@ fill_table(struct query *query, const struct batch *batch, bool *done, struct di
     struct task_set *tasks = NULL;
     *done = false;
     if (batch->rerun) {
-        TRY(delta_has_batch(query->table, batch->id, done, diag));
+        struct delta_found found = {0};
+        TRY(delta_find_batch(query->table, batch->id, &found, diag));
+        *done = found.found;
     }
     if (*done) {
         trace(query, EVENT_SINK_SKIPPED, batch->id, batch->id);

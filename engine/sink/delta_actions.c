@@ -10,6 +10,18 @@ static void member_text(struct buf *out, const char *key, const char *text)
     buf_json_string(out, bytes_of_text(text));
 }
 
+/* JSON in a JSON string: userMetadata is free text. */
+static void write_user_metadata(const struct delta_commit *commit, struct buf *out)
+{
+    if (commit->next_watermark_ms == DELTA_NO_WATERMARK) {
+        return;
+    }
+    require(commit->next_watermark_ms >= 0);
+    buf_printf(out,
+               "\"userMetadata\":\"{\\\"" DELTA_WATERMARK_KEY "\\\":%" PRId64 "}\",",
+               commit->next_watermark_ms);
+}
+
 /* All values of operationParameters and operationMetrics are JSON strings, numbers too. */
 static void write_commit_info(const struct delta_transaction *transaction, struct buf *out)
 {
@@ -26,19 +38,25 @@ static void write_commit_info(const struct delta_transaction *transaction, struc
     }
     buf_printf(out, "{\"commitInfo\":{\"timestamp\":%" PRId64 ",", transaction->time_ms);
     buf_text(out, "\"operation\":\"STREAMING UPDATE\",");
-    buf_text(out, "\"operationParameters\":{\"outputMode\":\"Append\",");
+    buf_printf(out,
+               "\"operationParameters\":{\"outputMode\":\"%s\",",
+               commit->complete ? "Complete" : "Append");
     member_text(out, "queryId", transaction->query_id);
     buf_printf(out, ",\"epochId\":\"%" PRId64 "\"},", commit->batch);
     if (transaction->version > 0) {
         buf_printf(out, "\"readVersion\":%" PRId64 ",", transaction->version - 1);
     }
-    buf_text(out, "\"isolationLevel\":\"Serializable\",\"isBlindAppend\":true,");
     buf_printf(out,
-               "\"operationMetrics\":{\"numRemovedFiles\":\"0\",\"numOutputRows\":\"%" PRId64
+               "\"isolationLevel\":\"Serializable\",\"isBlindAppend\":%s,",
+               commit->complete ? "false" : "true");
+    buf_printf(out,
+               "\"operationMetrics\":{\"numRemovedFiles\":\"%zu\",\"numOutputRows\":\"%" PRId64
                "\",\"numOutputBytes\":\"%" PRIu64 "\",\"numAddedFiles\":\"%" PRIu64 "\"},",
+               transaction->removed == NULL ? 0 : transaction->removed->count,
                rows,
                bytes,
                files);
+    write_user_metadata(commit, out);
     buf_text(out, "\"engineInfo\":\"" DELTA_ENGINE_NAME "/0.1.0\",");
     member_text(out, "txnId", transaction->txn_id);
     buf_text(out, "}}\n");
@@ -91,9 +109,24 @@ static void write_add(const struct delta_file *file, struct buf *out)
                file->rows_hash);
 }
 
+/* As Delta writes it for a file of an unpartitioned table. The path is the text of the add, whoever
+ * wrote that, so that no reader can fail to match the two. */
+static void write_remove(const struct live_file *file, int64_t time_ms, struct buf *out)
+{
+    buf_text(out, "{\"remove\":{");
+    member_text(out, "path", file->uri);
+    buf_printf(out,
+               ",\"deletionTimestamp\":%" PRId64 ",\"dataChange\":true,"
+               "\"extendedFileMetadata\":true,\"partitionValues\":{},\"size\":%" PRIu64 "}}\n",
+               time_ms,
+               file->size);
+}
+
 void delta_actions_write(const struct delta_transaction *transaction, struct buf *out)
 {
+    const struct live_files *removed = transaction->removed;
     require(transaction->version >= 0);
+    require((removed != NULL) == transaction->commit->complete);
     write_commit_info(transaction, out);
     if (transaction->version == 0) {
         write_table(transaction, out);
@@ -106,6 +139,11 @@ void delta_actions_write(const struct delta_transaction *transaction, struct buf
     for (size_t i = 0; i < transaction->commit->file_count; i++) {
         if (transaction->commit->files[i].path != NULL) {
             write_add(&transaction->commit->files[i], out);
+        }
+    }
+    for (size_t i = 0; removed != NULL && i < removed->used; i++) {
+        if (removed->entries[i].path != NULL) {
+            write_remove(&removed->entries[i], transaction->time_ms, out);
         }
     }
 }

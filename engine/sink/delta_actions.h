@@ -5,6 +5,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/sink/delta_sink.h"
+#include "engine/sink/live_files.h"
 
 #define DELTA_ENGINE_NAME "Aftershock"
 
@@ -18,9 +19,11 @@ struct delta_transaction {
     const char *query_id;
     const char *table_id; /* of a new table; unused otherwise */
     const struct delta_commit *commit;
+    const struct live_files *removed; /* every live file below `version`; NULL in append mode */
 };
 
-/* Append commitInfo, for version 0 protocol and metaData, txn, and an add a file. */
+/* Append commitInfo, for version 0 protocol and metaData, txn, an add a file, and a remove a file
+ * of `removed` (DeltaSink.scala's order). */
 void delta_actions_write(const struct delta_transaction *transaction, struct buf *out);
 
 #endif

@@ -28,8 +28,11 @@ Test(delta_actions, golden_first_commit)
         {.path = NULL, .stats = ""}, /* a task without rows */
         {.path = "with space%.parquet", .size = 66, .rows = 1, .stats = "{}"},
     };
-    const struct delta_commit commit = {
-        .batch = 0, .schema = &schema, .files = files, .file_count = 3};
+    const struct delta_commit commit = {.batch = 0,
+                                        .schema = &schema,
+                                        .next_watermark_ms = DELTA_NO_WATERMARK,
+                                        .files = files,
+                                        .file_count = 3};
     const struct delta_transaction transaction = {
         .version = 0,
         .time_ms = 978307202000,
@@ -70,7 +73,8 @@ Test(delta_actions, golden_first_commit)
 
 Test(delta_actions, an_empty_batch_still_records_its_txn)
 {
-    const struct delta_commit commit = {.batch = 41, .schema = &schema};
+    const struct delta_commit commit = {
+        .batch = 41, .schema = &schema, .next_watermark_ms = DELTA_NO_WATERMARK};
     const struct delta_transaction transaction = {
         .version = 7, .time_ms = 5, .txn_id = "t", .query_id = "q", .commit = &commit};
     expect_bytes(&transaction,

@@ -109,8 +109,9 @@ static enum status check_constraints(struct delta_table *table, struct diag *dia
 }
 
 enum status
-delta_table_check(struct delta_table *table, const struct schema *schema, struct diag *diag)
+delta_table_check(struct delta_table *table, const struct delta_commit *commit, struct diag *diag)
 {
+    const struct schema *schema = commit->schema;
     if (table->version < 0) {
         return check_names(table, schema, diag);
     }
@@ -128,6 +129,15 @@ delta_table_check(struct delta_table *table, const struct schema *schema, struct
                                 -1,
                                 "DELTA_UNSUPPORTED_TABLE",
                                 "The table is partitioned, which this sink cannot write.");
+    }
+    if (commit->complete && table->table.append_only) {
+        return delta_table_fail(table,
+                                diag,
+                                -1,
+                                "DELTA_CANNOT_MODIFY_APPEND_ONLY",
+                                "The table allows appends only (delta.appendOnly), and output mode "
+                                "complete replaces its rows. Take outputMode append or another "
+                                "table, or set delta.appendOnly to false.");
     }
     TRY(check_columns_fit(table, schema, diag));
     return check_constraints(table, diag);

@@ -58,7 +58,8 @@ static void expect_name_error(const char *name, const char *error_class)
     const struct field named[] = {{"origin", TYPE_STRING}, {name, TYPE_INT}};
     const struct schema named_schema = {.fields = named, .count = 2};
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
-    const struct delta_commit commit = {.batch = 0, .schema = &named_schema};
+    const struct delta_commit commit = {
+        .batch = 0, .schema = &named_schema, .next_watermark_ms = DELTA_NO_WATERMARK};
     struct delta_commit_result result;
     struct diag diag = {0};
     cr_assert(eq(int, delta_commit_batch(table, &commit, &result, &diag), ERR_FAILED));

@@ -9,7 +9,8 @@
  *                              since the first request may still land; else as "exists"
  *     exists                   replay from N: our own txnId is our own lost answer: committed; a
  *                              txn of our query: a twin was first (skipped), or a twin is alive:
- *                              stop; else once more at the next version
+ *                              stop; else once more at the next version, in complete mode with
+ *                              removes of what is live by then
  *     visible, not durable     stop: only a restart can tell
  *
  * Data files are never deleted because of a commit's error: an unknown outcome may still make them
@@ -161,6 +162,7 @@ static void write_bytes(struct attempt *attempt, int64_t version)
         .query_id = attempt->table->query_id,
         .table_id = attempt->table_id,
         .commit = attempt->commit,
+        .removed = attempt->commit->complete ? &attempt->table->files : NULL,
     };
     buf_clear(&attempt->bytes);
     delta_actions_write(&transaction, &attempt->bytes);
@@ -259,6 +261,9 @@ static enum status replay_history(struct attempt *attempt)
 {
     const struct delta_table *table = attempt->table;
     int64_t batch = attempt->commit->batch;
+    if (attempt->commit->complete) {
+        TRY(delta_table_keep_files(attempt->table, attempt->diag));
+    }
     TRY(delta_table_refresh(attempt->table, &attempt->scan, attempt->diag));
     if (table->txn_version < batch - 1) {
         return delta_table_fail(attempt->table,
@@ -300,7 +305,7 @@ static enum status commit_loop(struct attempt *attempt, struct delta_commit_resu
         if (finding != FOUND_NOTHING) {
             return settle(attempt, finding, conflicts > 0, result);
         }
-        TRY(delta_table_check(table, attempt->commit->schema, attempt->diag));
+        TRY(delta_table_check(table, attempt->commit, attempt->diag));
         TRY(delta_table_secure(table, attempt->diag));
         attempt->scan.query_seen = false;
         int64_t version = table->version + 1;
@@ -343,15 +348,22 @@ enum status delta_commit_batch(struct delta_table *table,
     return status;
 }
 
-enum status delta_has_batch(struct delta_table *table, int64_t batch, bool *has, struct diag *diag)
+enum status delta_find_batch(struct delta_table *table,
+                             int64_t batch,
+                             struct delta_found *found,
+                             struct diag *diag)
 {
     require(!table->busy);
     table->busy = true;
-    *has = false;
+    *found = (struct delta_found){.next_watermark_ms = DELTA_NO_WATERMARK};
     enum status status = delta_table_refresh(table, NULL, diag);
     if (status == OK && table->txn_version >= batch) {
         status = delta_table_secure(table, diag);
-        *has = status == OK;
+        found->found = status == OK;
+    }
+    if (found->found && table->txn_version == batch) {
+        found->next_watermark_ms = table->next_watermark_ms;
+        found->has_watermark = found->next_watermark_ms != DELTA_NO_WATERMARK;
     }
     table->busy = false;
     return status;

@@ -52,11 +52,12 @@ Test(delta_commit, one_handle_reads_each_version_once)
     struct world *world = world_new(STORE_OBJECTS);
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
     for (int64_t batch = 0; batch < 20; batch++) {
-        bool has = true;
+        struct delta_found found;
         struct diag diag = {0};
-        cr_assert(eq(int, delta_has_batch(table, batch, &has, &diag), OK));
-        cr_assert(not(has));
-        const struct delta_commit commit = {.batch = batch, .schema = &schema};
+        cr_assert(eq(int, delta_find_batch(table, batch, &found, &diag), OK));
+        cr_assert(not(found.found));
+        const struct delta_commit commit = {
+            .batch = batch, .schema = &schema, .next_watermark_ms = DELTA_NO_WATERMARK};
         struct delta_commit_result result;
         cr_assert(eq(int, delta_commit_batch(table, &commit, &result, &diag), OK));
         cr_assert(eq(i64, result.version, batch));
@@ -153,8 +154,11 @@ Test(delta_commit, files_that_the_twins_commit_names_are_kept)
     world->steps[0].before = twin_commits_batch_3;
     const struct delta_file file = {.path = "part-rival.parquet", .size = 5, .stats = "{}"};
     world_put(world, "/shared/tables/delays/part-rival.parquet", bytes_of_text("r"));
-    const struct delta_commit commit = {
-        .batch = 3, .schema = &schema, .files = &file, .file_count = 1};
+    const struct delta_commit commit = {.batch = 3,
+                                        .schema = &schema,
+                                        .next_watermark_ms = DELTA_NO_WATERMARK,
+                                        .files = &file,
+                                        .file_count = 1};
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
     struct delta_commit_result result;
     struct diag diag = {0};
@@ -299,10 +303,10 @@ Test(delta_commit, skipping_relies_on_a_durable_commit_only)
     world->directory_sync_fails = true;
     expect_error(world, 2, "DELTA_COMMIT_NOT_DURABLE");
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
-    bool has = false;
+    struct delta_found found;
     struct diag diag = {0};
-    cr_assert(eq(int, delta_has_batch(table, 2, &has, &diag), ERR_FAILED));
-    cr_assert(not(has));
+    cr_assert(eq(int, delta_find_batch(table, 2, &found, &diag), ERR_FAILED));
+    cr_assert(not(found.found));
     delta_table_close(table);
 }
 

@@ -46,6 +46,7 @@ struct reading {
     const char *query_stated;
     size_t txn_count;
     bool txn_as_stated;
+    bool has_user_metadata;
     size_t added_capacity;
     size_t removed_capacity;
 };
@@ -81,6 +82,7 @@ static bool read_count(const json_t *object, const char *key, uint64_t *count)
 /* userMetadata is free text. Ours is {"nextBatchWatermarkMs":N}; any other is somebody else's. */
 static void read_user_metadata(struct reading *reading, const json_t *text)
 {
+    reading->has_user_metadata = true;
     json_t *object =
         json_loadb(json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
     const json_t *watermark = json_object_get(object, DELTA_WATERMARK_KEY);
@@ -402,6 +404,9 @@ static enum status check_statements(struct reading *reading)
     if (reading->txn_count != 1 || reading->added_stated != facts->added_count ||
         reading->removed_stated != facts->removed_count) {
         return corrupt(reading, "the end of the file: it has fewer actions than commitInfo states");
+    }
+    if (reading->has_user_metadata && !facts->has_watermark) {
+        return corrupt(reading, "the end of the file: commitInfo.userMetadata is not what it was");
     }
     if (!reading->txn_as_stated) {
         return corrupt(reading, "the end of the file: its txn is another than commitInfo states");

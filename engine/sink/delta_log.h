@@ -28,7 +28,7 @@ struct delta_log_facts {
     size_t action_count;
     const char *txn_id; /* commitInfo.txnId, or NULL */
 
-    bool has_watermark; /* commitInfo.userMetadata is that of a commit of ours */
+    bool has_watermark; /* commitInfo.userMetadata says one, in the form that we write */
     int64_t next_watermark_ms;
 
     bool has_txn; /* of the appId asked for */

@@ -33,8 +33,11 @@ static void own_commit(int64_t version, size_t file_count, struct buf *out)
         {.path = "part-a", .size = 10, .rows = 1, .stats = "{\"numRecords\":1}"},
         {.path = "part b", .size = 20, .rows = 2, .stats = "{\"numRecords\":2}"},
     };
-    const struct delta_commit commit = {
-        .batch = version, .schema = &schema, .files = files, .file_count = file_count};
+    const struct delta_commit commit = {.batch = version,
+                                        .schema = &schema,
+                                        .next_watermark_ms = DELTA_NO_WATERMARK,
+                                        .files = files,
+                                        .file_count = file_count};
     const struct delta_transaction transaction = {.version = version,
                                                   .time_ms = 1000,
                                                   .txn_id = "txn-id",

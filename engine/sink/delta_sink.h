@@ -1,7 +1,11 @@
 /* The Delta sink. Tasks write data files; the driver makes them visible with one commit that
  * carries txn {appId: query id, version: batch}, so that a batch that runs again is recognised
- * (delta-parquet-storage 1.5 to 1.7). It appends; it never removes or overwrites what is committed.
- */
+ * (delta-parquet-storage 1.5 to 1.7). Output mode append only adds files. Complete also removes, in
+ * the same commit, every file that is live then; no data file is ever overwritten or deleted.
+ *
+ * The driver reads the log and never a data file, so it cannot notice that a committed one is
+ * missing or damaged: readers of the table do. A damaged log is refused by name before anything is
+ * written. */
 #ifndef ENGINE_SINK_DELTA_SINK_H
 #define ENGINE_SINK_DELTA_SINK_H
 
@@ -67,24 +71,24 @@ struct delta_commit {
     size_t file_count;
     bool complete; /* output mode complete: these files replace all rows of the table */
     /* The watermark of the batch after this one, kept in commitInfo.userMetadata: a batch that is
-     * found in the table is not computed again, and its commits/N must still say it. */
+     * found in the table is not computed again, and its commits/N must still say it. At least 0;
+     * DELTA_NO_WATERMARK: the plan has none, and no userMetadata is written. */
     int64_t next_watermark_ms;
 };
+
+#define DELTA_NO_WATERMARK INT64_C(-1)
 
 struct delta_commit_result {
     bool skipped;    /* the table has this batch already */
     int64_t version; /* the commit's version; when skipped, the txn version found */
 };
 
-/* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May
- * suspend. Errors: ERR_FAILED. Goes when delta_find_batch is there. */
-MUST_CHECK enum status
-delta_has_batch(struct delta_table *table, int64_t batch, bool *has, struct diag *diag);
-
 struct delta_found {
-    bool found;         /* the table has recorded the batch, or a later one of this query */
-    bool has_watermark; /* its commit says next_watermark_ms (one that Spark wrote does not) */
-    int64_t next_watermark_ms;
+    bool found; /* the table has recorded the batch, or a later one of this query */
+    /* The commit of exactly this batch says next_watermark_ms: one that Spark wrote, or of a plan
+     * without a watermark, does not, and a later batch's watermark is not this one's. */
+    bool has_watermark;
+    int64_t next_watermark_ms; /* DELTA_NO_WATERMARK without has_watermark */
 };
 
 /* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May
@@ -95,12 +99,20 @@ MUST_CHECK enum status delta_find_batch(struct delta_table *table,
                                         struct diag *diag);
 
 /* Commit a batch, creating the table if needed; an empty batch still records its txn. Loops over
- * conflicts; an unknown outcome is resolved by txnId and never retried at another version. May
- * suspend. Durable on OK. Errors: ERR_FAILED with `diag`: DELTA_CONCURRENT_TRANSACTION (another run
- * of this query is alive, or the checkpoint is older than the table), DELTA_TABLE_BEHIND_CHECKPOINT
- * (the table lacks the batch before this one), DELTA_SCHEMA_CHANGED,
- * DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES, DELTA_LOG_CORRUPT, DELTA_VERSIONS_NOT_CONTIGUOUS,
- * DELTA_COMMIT_NOT_DURABLE, DELTA_COMMIT_OUTCOME_UNKNOWN, DELTA_COMMIT_FAILED, ... After any of
+ * conflicts; an unknown outcome is resolved by txnId and never retried at another version.
+ *
+ * In complete mode somebody else's commit in between makes the removes be planned anew, so that
+ * their rows go too. Delta stops the query instead (ConcurrentAppendException, since its
+ * transaction has read the whole table: OptimisticTransaction.scala, ConflictChecker.scala), and
+ * its restart removes them. Both come to the same table: these rows follow from the query's state
+ * and from nothing in the table, so that theirs, then ours, is an order in which all is as if one
+ * ran after the other. May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
+ * DELTA_CONCURRENT_TRANSACTION (another run of this query is alive, or the checkpoint is older than
+ * the table), DELTA_TABLE_BEHIND_CHECKPOINT (the table lacks the batch before this one),
+ * DELTA_SCHEMA_CHANGED, DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES, DELTA_LOG_CORRUPT,
+ * DELTA_VERSIONS_NOT_CONTIGUOUS, DELTA_COMMIT_NOT_DURABLE, DELTA_COMMIT_OUTCOME_UNKNOWN,
+ * DELTA_COMMIT_FAILED, DELTA_CANNOT_MODIFY_APPEND_ONLY (complete mode),
+ * ... After any of
  * them the query stops without writing its commit log; the restart decides by reading the table's
  * log again. */
 MUST_CHECK enum status delta_commit_batch(struct delta_table *table,

@@ -23,6 +23,7 @@ struct delta_table *delta_table_open(const struct ports *ports,
     table->query_id = arena_strdup(&table->names, query_id);
     table->version = -1;
     table->txn_version = -1;
+    table->next_watermark_ms = DELTA_NO_WATERMARK;
     table->durable_version = -1;
     table->last_batch = -1;
     return table;
@@ -30,6 +31,7 @@ struct delta_table *delta_table_open(const struct ports *ports,
 
 void delta_table_close(struct delta_table *table)
 {
+    live_files_free(&table->files);
     arena_free(&table->names);
     arena_free(&table->scratch);
     arena_free(&table->table_texts[0]);
@@ -150,33 +152,54 @@ static enum status check_same_table(struct delta_table *table,
                             facts->table_id);
 }
 
-static enum status replay(struct delta_table *table,
-                          struct bytes content,
-                          int64_t version,
-                          struct delta_scan *scan,
-                          struct diag *diag)
+static enum status read_version(struct delta_table *table,
+                                int64_t version,
+                                struct delta_log_facts *facts,
+                                struct diag *diag)
 {
-    struct delta_log_facts facts;
+    struct bytes content = {0};
     char problem[DELTA_LOG_PROBLEM_SIZE];
-    if (delta_log_read(content, table->query_id, &table->scratch, &facts, problem) != OK) {
+    const char *path = delta_commit_path(table, version, &table->scratch);
+    enum status status = store_get(table->store, path, &table->scratch, &content);
+    if (status != OK) {
+        return delta_table_fail(table,
+                                diag,
+                                version,
+                                "DELTA_LOG_UNREADABLE",
+                                "Version %" PRId64
+                                " of the table's log cannot be read: %s. Nothing was written; "
+                                "restart the query when it can be read again.",
+                                version,
+                                status_text(status));
+    }
+    status = delta_log_read(content, table->query_id, &table->scratch, facts, problem);
+    if (status == OK && version == 0 && !(facts->has_protocol && facts->has_metadata)) {
+        (void)snprintf(problem,
+                       sizeof problem,
+                       "version 0 lacks %s",
+                       facts->has_protocol ? "metaData" : "protocol");
+        status = ERR_CORRUPT;
+    }
+    if (status != OK) {
         return delta_table_fail(table,
                                 diag,
                                 version,
                                 "DELTA_LOG_CORRUPT",
                                 "Version %" PRId64
-                                " of the table's log cannot be trusted: %s. Restore the file; "
-                                "nothing was written.",
+                                " of the table's log cannot be trusted: %s. Restore the file from "
+                                "a copy, or start with a new table and a new checkpoint; nothing "
+                                "was written.",
                                 version,
                                 problem);
     }
-    if (version == 0 && !(facts.has_protocol && facts.has_metadata)) {
-        return delta_table_fail(table,
-                                diag,
-                                version,
-                                "DELTA_LOG_CORRUPT",
-                                "Version 0 of the table's log lacks %s.",
-                                facts.has_protocol ? "metaData" : "protocol");
-    }
+    return OK;
+}
+
+static enum status
+replay(struct delta_table *table, int64_t version, struct delta_scan *scan, struct diag *diag)
+{
+    struct delta_log_facts facts;
+    TRY(read_version(table, version, &facts, diag));
     if (facts.has_protocol) {
         keep_protocol(table, &facts);
     }
@@ -186,6 +209,11 @@ static enum status replay(struct delta_table *table,
     }
     if (facts.has_txn) {
         table->txn_version = facts.txn_version; /* the newest seen wins */
+        table->next_watermark_ms =
+            facts.has_watermark ? facts.next_watermark_ms : DELTA_NO_WATERMARK;
+    }
+    if (table->keeps_files) {
+        live_files_apply(&table->files, &facts);
     }
     if (scan != NULL) {
         look(scan, &facts, version);
@@ -209,7 +237,8 @@ list_versions(struct delta_table *table, int64_t *newest, int64_t *missing, stru
                                 diag,
                                 -1,
                                 "DELTA_LOG_UNREADABLE",
-                                "The table's log cannot be listed: %s.",
+                                "The table's log cannot be listed: %s. Nothing was written; "
+                                "restart the query when it can be read again.",
                                 status_text(status));
     }
     *newest = -1;
@@ -242,24 +271,6 @@ fail_gap(struct delta_table *table, int64_t newest, int64_t missing, struct diag
         newest > table->version ? newest : table->version);
 }
 
-static enum status
-read_version(struct delta_table *table, int64_t version, struct delta_scan *scan, struct diag *diag)
-{
-    struct bytes content = {0};
-    const char *path = delta_commit_path(table, version, &table->scratch);
-    enum status status = store_get(table->store, path, &table->scratch, &content);
-    if (status != OK) {
-        return delta_table_fail(table,
-                                diag,
-                                version,
-                                "DELTA_LOG_UNREADABLE",
-                                "Version %" PRId64 " of the table's log cannot be read: %s.",
-                                version,
-                                status_text(status));
-    }
-    return replay(table, content, version, scan, diag);
-}
-
 /* A list may be older than what was already seen (another client's cache), or lack an entry in its
  * middle: ask again a few times, then refuse. Going on over a hole loses rows. */
 static enum status find_newest(struct delta_table *table, int64_t *newest, struct diag *diag)
@@ -285,9 +296,26 @@ delta_table_refresh(struct delta_table *table, struct delta_scan *scan, struct d
     TRY(find_newest(table, &newest, diag));
     while (table->version < newest) {
         arena_reset(&table->scratch);
-        TRY(read_version(table, table->version + 1, scan, diag));
+        TRY(replay(table, table->version + 1, scan, diag));
     }
     arena_reset(&table->scratch);
+    return OK;
+}
+
+enum status delta_table_keep_files(struct delta_table *table, struct diag *diag)
+{
+    if (table->keeps_files) {
+        return OK;
+    }
+    live_files_free(&table->files); /* of an earlier try that failed half-way */
+    for (int64_t version = 0; version <= table->version; version++) {
+        struct delta_log_facts facts;
+        arena_reset(&table->scratch);
+        TRY(read_version(table, version, &facts, diag));
+        live_files_apply(&table->files, &facts);
+    }
+    arena_reset(&table->scratch);
+    table->keeps_files = true;
     return OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/sink/delta_log.h"
 #include "engine/sink/delta_sink.h"
+#include "engine/sink/live_files.h"
 
 struct delta_table {
     const struct ports *ports;
@@ -17,11 +18,16 @@ struct delta_table {
     struct arena names;   /* the texts above */
     struct arena scratch; /* of one replay */
 
-    int64_t version;         /* newest replayed, -1: no table */
-    int64_t txn_version;     /* newest of query_id, -1: none */
-    int64_t durable_version; /* commits up to here cannot vanish in a crash; -1: nothing known */
+    int64_t version;           /* newest replayed, -1: no table */
+    int64_t txn_version;       /* newest of query_id, -1: none */
+    int64_t next_watermark_ms; /* that the commit of txn_version says, or DELTA_NO_WATERMARK */
+    int64_t durable_version;   /* commits up to here cannot vanish in a crash; -1: nothing known */
     struct delta_log_facts table; /* protocol and metadata in force; no other member is used */
     struct arena table_texts[2];  /* of the protocol's and the metadata's facts */
+
+    bool keeps_files; /* output mode complete: `files` follows the log. Append mode has no use for
+                         them, and its tables grow for ever */
+    struct live_files files;
 
     int64_t last_batch;          /* of the newest transaction that this process began */
     uint64_t transactions_begun; /* for that batch */
@@ -42,14 +48,19 @@ struct delta_scan {
 MUST_CHECK enum status
 delta_table_refresh(struct delta_table *table, struct delta_scan *scan, struct diag *diag);
 
+/* From now on know the live files. What was replayed without them is read once more. May suspend.
+ * Errors: ERR_FAILED. */
+MUST_CHECK enum status delta_table_keep_files(struct delta_table *table, struct diag *diag);
+
 /* Make what was replayed durable before anything durable depends on it: its writer may have died
  * between publishing a commit and the fsync of the directory. May suspend. Errors: ERR_FAILED. */
 MUST_CHECK enum status delta_table_secure(struct delta_table *table, struct diag *diag);
 
-/* May rows of `schema` be appended to the table as last replayed (or, when there is none, may a
- * table of these columns be made)? Errors: ERR_FAILED. */
+/* May the commit's rows be added to the table as last replayed, and its files be removed in
+ * complete mode (or, when there is no table, may one of these columns be made)? Errors: ERR_FAILED.
+ */
 MUST_CHECK enum status
-delta_table_check(struct delta_table *table, const struct schema *schema, struct diag *diag);
+delta_table_check(struct delta_table *table, const struct delta_commit *commit, struct diag *diag);
 
 /* Path of a commit file, in the arena. */
 const char *

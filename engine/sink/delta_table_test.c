@@ -15,11 +15,11 @@ Test(delta_table, a_stale_list_is_asked_again)
     world->steps[0].before = other_query_commits;
     world->stale_lists = 0;
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
-    bool has = true;
+    struct delta_found found;
     struct diag diag = {0};
-    cr_assert(eq(int, delta_has_batch(table, 0, &has, &diag), OK));
+    cr_assert(eq(int, delta_find_batch(table, 0, &found, &diag), OK));
     world->stale_lists = 2; /* older than what was seen */
-    cr_assert(eq(int, delta_has_batch(table, 0, &has, &diag), OK), "%s", diag.text);
+    cr_assert(eq(int, delta_find_batch(table, 0, &found, &diag), OK), "%s", diag.text);
     cr_assert(eq(uint, world->stale_lists, 0));
     delta_table_close(table);
     world->stale_lists = 0;
@@ -41,13 +41,13 @@ Test(delta_table, a_version_that_vanished_is_refused)
 {
     struct world *world = world_with_two_versions(STORE_OBJECTS);
     struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
-    bool has = false;
+    struct delta_found found;
     struct diag diag = {0};
-    cr_assert(eq(int, delta_has_batch(table, 2, &has, &diag), OK));
+    cr_assert(eq(int, delta_find_batch(table, 2, &found, &diag), OK));
     char path[192];
     log_path(1, path);
     world_remove(world, path);
-    cr_assert(eq(int, delta_has_batch(table, 2, &has, &diag), ERR_FAILED));
+    cr_assert(eq(int, delta_find_batch(table, 2, &found, &diag), ERR_FAILED));
     cr_assert(eq(str, diag.error_class, "DELTA_VERSIONS_NOT_CONTIGUOUS"));
     delta_table_close(table);
 }

@@ -23,8 +23,11 @@ static const struct delta_file two_files[] = {
 
 static inline struct delta_commit commit_of(int64_t batch)
 {
-    return (struct delta_commit){
-        .batch = batch, .schema = &schema, .files = two_files, .file_count = 2};
+    return (struct delta_commit){.batch = batch,
+                                 .schema = &schema,
+                                 .next_watermark_ms = DELTA_NO_WATERMARK,
+                                 .files = two_files,
+                                 .file_count = 2};
 }
 
 static inline void log_path(int64_t version, char path[192])
@@ -55,8 +58,11 @@ static inline void rival_commit(struct world *world, const char *query_id, int64
     }
     static const struct delta_file file = {
         .path = "part-rival.parquet", .size = 5, .rows = 1, .stats = "{}"};
-    const struct delta_commit commit = {
-        .batch = batch, .schema = &schema, .files = &file, .file_count = 1};
+    const struct delta_commit commit = {.batch = batch,
+                                        .schema = &schema,
+                                        .next_watermark_ms = DELTA_NO_WATERMARK,
+                                        .files = &file,
+                                        .file_count = 1};
     const struct delta_transaction transaction = {
         .version = version,
         .txn_id = "rival",
@@ -106,11 +112,11 @@ static inline void expect_committed(struct world *world, int64_t batch, int64_t 
     cr_assert(eq(sz, facts.added_count, 2));
     cr_assert(eq(str, facts.added[0].path, "part-a.parquet"));
     arena_free(&arena);
-    bool has = false;
-    cr_assert(eq(int, delta_has_batch(table, batch, &has, &diag), OK));
-    cr_assert(has);
-    cr_assert(eq(int, delta_has_batch(table, batch + 1, &has, &diag), OK));
-    cr_assert(not(has));
+    struct delta_found found;
+    cr_assert(eq(int, delta_find_batch(table, batch, &found, &diag), OK));
+    cr_assert(found.found);
+    cr_assert(eq(int, delta_find_batch(table, batch + 1, &found, &diag), OK));
+    cr_assert(not(found.found));
     delta_table_close(table);
 }
 
