@@ -59,3 +59,9 @@ enum type expression_type(const struct expression *expression)
 {
     return expression->type;
 }
+
+bool expression_is_column(const struct expression *expression, size_t *field)
+{
+    *field = expression->nodes[0].field;
+    return expression->count == 1 && expression->nodes[0].kind == NODE_COLUMN;
+}

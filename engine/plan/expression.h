@@ -1,9 +1,10 @@
 /* The small expression language of filter and select: column names (`in backquotes` where they are
- * no plain identifiers), literals (1, 1L, 1.5, 'text', true, null, timestamp
- * '2001-01-01T00:00:00Z'), comparison (= == != <> < <= > >= <=>), and or not, + - * / %, unary
- * minus, is null, is not null, parentheses. SQL's three-valued logic; Spark's precedence
- * (SqlBaseParser.g4) and ANSI rules: overflow of int and long and division by zero end the query
- * with Spark's error (ARITHMETIC_OVERFLOW, DIVIDE_BY_ZERO). No recursion, bounded size and depth.
+ * no plain identifiers; window.start for a member of a struct column), literals (1, 1L, 1.5,
+ * 'text', true, null, timestamp '2001-01-01T00:00:00Z'), comparison (= == != <> < <= > >= <=>), and
+ * or not, + - * / %, unary minus, is null, is not null, parentheses. SQL's three-valued logic;
+ * Spark's precedence (SqlBaseParser.g4) and ANSI rules: overflow of int and long and division by
+ * zero end the query with Spark's error (ARITHMETIC_OVERFLOW, DIVIDE_BY_ZERO). No recursion,
+ * bounded size and depth.
  *
  * Types: int -> long -> double where two numbers meet; `/` is always double; strings meet strings,
  * booleans booleans; a timestamp meets a timestamp or a string literal that is one. 1.5 is a double
@@ -35,6 +36,9 @@ MUST_CHECK enum status expression_compile(struct arena *arena,
                                           struct diag *diag);
 
 enum type expression_type(const struct expression *expression);
+
+/* Is the expression nothing but a column? Then `field` is its index in the schema. */
+bool expression_is_column(const struct expression *expression, size_t *field);
 
 /* Evaluate over all rows of `input` (of the schema compiled for) into `result`, a column of the
  * expression's type with room for them. Scratch memory comes from `arena`. Strings borrow from

@@ -75,6 +75,13 @@ static enum status word_token(struct lexer *lexer, struct token *token, struct d
     while (is_letter(peek(lexer, size)) || is_digit(peek(lexer, size))) {
         size++;
     }
+    if (peek(lexer, size) == '.' && is_letter(peek(lexer, size + 1))) {
+        token->dotted = true;
+        size++;
+        while (is_letter(peek(lexer, size)) || is_digit(peek(lexer, size))) {
+            size++;
+        }
+    }
     token->kind = TOKEN_NAME;
     token->text = bytes_of(lexer->text.data + lexer->at, size);
     token->value = token->text;

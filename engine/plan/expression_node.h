@@ -46,6 +46,7 @@ struct token {
     struct bytes value;    /* of a name or string, unescaped */
     struct decimal number; /* of a number */
     bool is_long;          /* 1L */
+    bool dotted;           /* a member of a struct column: window.start */
     int column;            /* 1-based byte of its start */
 };
 

@@ -4,6 +4,7 @@
 #include <float.h>
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 #include "engine/base/units.h"
 #include "engine/plan/expression_node.h"
 
@@ -32,6 +33,36 @@ append(struct builder *builder, const struct node *node, uint16_t *index, struct
     return OK;
 }
 
+/* A struct where a value must stand, or a member spelled as a column, or a column spelled as a
+ * member. */
+static enum status fail_struct(const struct schema *schema,
+                               int field,
+                               const struct token *token,
+                               const char *name,
+                               struct diag *diag)
+{
+    for (size_t i = 0; field < 0 && i < schema->count; i++) {
+        const struct field *member = &schema->fields[i];
+        if (member->parent != NULL && fold_equal(member->parent, name)) {
+            return expression_fail(diag,
+                                   "UNRESOLVED_COLUMN",
+                                   token->column,
+                                   "\"%.100s\" is a struct, no value; name a member such as %s",
+                                   name,
+                                   member->name);
+        }
+    }
+    if (field < 0) {
+        return OK;
+    }
+    return expression_fail(diag,
+                           "UNRESOLVED_COLUMN",
+                           token->column,
+                           token->dotted ? "\"%.100s\" is one column's name: it needs backquotes"
+                                         : "\"%.100s\" is a member of a struct: no backquotes",
+                           name);
+}
+
 static enum status build_column(struct builder *builder,
                                 const struct token *token,
                                 struct node *node,
@@ -39,7 +70,7 @@ static enum status build_column(struct builder *builder,
 {
     const struct schema *schema = builder->schema;
     int field = schema_find(schema, token->value);
-    if (field >= 0) {
+    if (field >= 0 && (schema->fields[field].parent != NULL) == token->dotted) {
         node->kind = NODE_COLUMN;
         node->field = (size_t)field;
         node->type = schema->fields[field].type;
@@ -50,6 +81,7 @@ static enum status build_column(struct builder *builder,
         names[i] = schema->fields[i].name;
     }
     const char *name = arena_copy(builder->arena, token->value.data, token->value.size);
+    TRY(fail_struct(schema, field, token, name, diag));
     const char *nearest = diag_nearest(name, names);
     return expression_fail(diag,
                            "UNRESOLVED_COLUMN",

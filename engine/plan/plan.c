@@ -219,16 +219,17 @@ static enum status compile_sink(struct compiler *compiler, json_t *sink)
                                                {"console", "is not built as a sink"},
                                                {"memory", "is not built as a sink"},
                                                {NULL, NULL}};
-    static const struct known_key modes[] = {
-        {"append", NULL},
-        {"complete", "needs a streaming aggregation, which is not built yet"},
-        {"update", "is refused by Delta as a stream's sink"},
-        {NULL, NULL}};
+    static const struct known_key modes[] = {{"append", NULL},
+                                             {"complete", NULL},
+                                             {"update", "is refused by Delta as a stream's sink"},
+                                             {NULL, NULL}};
     size_t ignored = 0;
+    size_t mode = 0;
     TRY(compile_check_object(compiler, sink, "sink"));
     TRY(compile_check_keys(compiler, sink, "sink", keys));
     TRY(compile_word(compiler, sink, "sink", "format", formats, &ignored));
-    TRY(compile_word(compiler, sink, "sink", "outputMode", modes, &ignored));
+    TRY(compile_word(compiler, sink, "sink", "outputMode", modes, &mode));
+    compiler->plan->output_mode = mode == 0 ? OUTPUT_APPEND : OUTPUT_COMPLETE;
     TRY(compile_text(compiler, sink, "sink", "path", NULL, &compiler->plan->table));
     if (!options_plain_path(compiler->plan->table)) {
         return document_fail(&compiler->document,
@@ -249,6 +250,9 @@ static enum status compile_root(struct compiler *compiler)
         {"name", NULL},
         {"source", NULL},
         {"filter", NULL},
+        {"withWatermark", NULL},
+        {"groupBy", NULL},
+        {"agg", NULL},
         {"select", NULL},
         {"sink", NULL},
         {"trigger", NULL},
@@ -259,10 +263,8 @@ static enum status compile_root(struct compiler *compiler)
         {"schema", "it stands in source.schema"},
         {"outputMode", "it stands in sink.outputMode"},
         {"checkpointLocation", "it stands in options.checkpointLocation"},
-        {"withWatermark", "watermarks are not built yet"},
-        {"groupBy", "aggregations are not built yet"},
-        {"agg", "aggregations are not built yet"},
-        {"window", "windows are not built yet"},
+        {"window", "a window stands in groupBy: {\"window\": {...}}"},
+        {"sessionWindow", "session windows are not built yet"},
         {"dropDuplicates", "deduplication is not built yet"},
         {"join", "joins are not built yet"},
         {NULL, NULL}};
@@ -273,8 +275,12 @@ static enum status compile_root(struct compiler *compiler)
     TRY(compile_text(compiler, root, "", "name", NULL, &plan->name));
     TRY(compile_source(compiler, json_object_get(root, "source")));
     TRY(compile_filter(compiler, json_object_get(root, "filter")));
+    TRY(compile_watermark(compiler, json_object_get(root, "withWatermark")));
+    TRY(compile_aggregation(
+        compiler, json_object_get(root, "groupBy"), json_object_get(root, "agg")));
     TRY(compile_select(compiler, json_object_get(root, "select")));
     TRY(compile_sink(compiler, json_object_get(root, "sink")));
+    TRY(compile_check_mode(compiler));
     TRY(compile_options(compiler, root));
     if (strcmp(plan->table, plan->options.checkpoint_location) == 0) {
         return document_fail(&compiler->document,

@@ -2,9 +2,8 @@
 #include <stdio.h>
 
 #include "engine/base/check.h"
+#include "engine/base/fold.h"
 #include "engine/plan/plan_compile.h"
-
-enum { COLUMNS_MAX = 1000 };
 
 static enum status
 compile_type(struct compiler *compiler, const char *path, const char *text, enum type *type)
@@ -60,14 +59,24 @@ compile_type(struct compiler *compiler, const char *path, const char *text, enum
                          nearest == NULL ? "there are" : "? There are");
 }
 
-/* No name twice, also not in another case: every look-up ignores case, as Spark's does. */
-static enum status check_name(struct compiler *compiler,
-                              const struct schema *schema,
-                              const char *path,
-                              const char *name,
-                              bool at_key)
+static bool has_column(const struct schema *schema, const char *name)
 {
-    if (name[0] != '\0' && schema_find(schema, bytes_of_text(name)) < 0) {
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (fold_equal(field->parent == NULL ? field->name : field->parent, name)) {
+            return true;
+        }
+    }
+    return schema_find(schema, bytes_of_text(name)) >= 0;
+}
+
+enum status compile_check_name(struct compiler *compiler,
+                               const struct schema *schema,
+                               const char *path,
+                               const char *name,
+                               bool at_key)
+{
+    if (name[0] != '\0' && !has_column(schema, name)) {
         return OK;
     }
     return document_fail(&compiler->document,
@@ -102,7 +111,7 @@ enum status compile_schema(struct compiler *compiler, json_t *object)
         const char *name = json_object_iter_key(member);
         char path[DOCUMENT_PATH_SIZE];
         compile_path(path, "source.schema", name);
-        TRY(check_name(compiler, &plan->source, path, name, true));
+        TRY(compile_check_name(compiler, &plan->source, path, name, true));
         struct field *field = &fields[plan->source.count];
         const char *type = json_string_value(json_object_iter_value(member));
         TRY(compile_type(compiler, path, type, &field->type));
@@ -112,15 +121,15 @@ enum status compile_schema(struct compiler *compiler, json_t *object)
     return OK;
 }
 
-/* One expression over the source columns, its complaints put at `path`. */
-static enum status compile_expression(struct compiler *compiler,
-                                      const char *path,
-                                      struct bytes text,
-                                      struct expression **expression)
+enum status compile_expression(struct compiler *compiler,
+                               const char *path,
+                               const struct schema *schema,
+                               struct bytes text,
+                               size_t skipped,
+                               struct expression **expression)
 {
     struct diag inner = {0};
-    enum status status =
-        expression_compile(compiler->arena, text, &compiler->plan->source, expression, &inner);
+    enum status status = expression_compile(compiler->arena, text, schema, expression, &inner);
     if (status == OK) {
         return OK;
     }
@@ -129,8 +138,8 @@ static enum status compile_expression(struct compiler *compiler,
                          PLAN_ERROR,
                          path,
                          false,
-                         "at byte %d of the expression: %s (%s)",
-                         inner.column,
+                         "at byte %zu of the expression: %s (%s)",
+                         (size_t)inner.column + skipped,
                          inner.text,
                          inner.error_class);
 }
@@ -154,7 +163,7 @@ enum status compile_filter(struct compiler *compiler, json_t *filter)
                              false,
                              "expected a condition as text, such as \"delay > 15\"");
     }
-    TRY(compile_expression(compiler, "filter", text_of(filter), &plan->filter));
+    TRY(compile_expression(compiler, "filter", &plan->source, text_of(filter), 0, &plan->filter));
     if (expression_type(plan->filter) == TYPE_BOOLEAN) {
         return OK;
     }
@@ -167,8 +176,7 @@ enum status compile_filter(struct compiler *compiler, json_t *filter)
                          type_name(expression_type(plan->filter)));
 }
 
-/* A column by its name as an expression: backquoted, a backquote in it doubled. */
-static struct bytes quoted_name(struct arena *arena, const char *name)
+struct bytes quoted_name(struct arena *arena, const char *name)
 {
     char *quoted = arena_alloc(arena, 2 * strlen(name) + 3);
     size_t size = 0;
@@ -183,110 +191,12 @@ static struct bytes quoted_name(struct arena *arena, const char *name)
     return bytes_of(quoted, size);
 }
 
-/* Delta refuses these characters in a column's name (without column mapping, which is not built).
- */
-static enum status check_output_name(struct compiler *compiler, const char *path, const char *name)
-{
-    if (strpbrk(name, " ,;{}()\n\t=") == NULL) {
-        return check_name(compiler, &compiler->plan->output, path, name, false);
-    }
-    return document_fail(&compiler->document,
-                         compiler->diag,
-                         PLAN_ERROR,
-                         path,
-                         false,
-                         "Delta takes no column named \"%.100s\": none of \" ,;{}()=\", tab and "
-                         "newline; give another name by {\"as\": ..., \"is\": ...}",
-                         name);
-}
-
-/* One output column; `text` is its expression, which stands at `path`, the name at `name_path`. */
-static enum status add_projection(struct compiler *compiler,
-                                  const char *path,
-                                  struct bytes text,
-                                  const char *name_path,
-                                  const char *name)
-{
-    struct plan *plan = compiler->plan;
-    struct projection *projection = &plan->projections[plan->output.count];
-    TRY(check_output_name(compiler, name_path, name));
-    TRY(compile_expression(compiler, path, text, &projection->expression));
-    projection->name = arena_strdup(compiler->arena, name);
-    compiler->output_fields[plan->output.count] =
-        (struct field){.name = projection->name, .type = expression_type(projection->expression)};
-    plan->output.count++;
-    return OK;
-}
-
-static enum status compile_item(struct compiler *compiler, json_t *item, const char *path)
+enum status compile_named(
+    struct compiler *compiler, json_t *item, const char *path, const char **name, const char **text)
 {
     static const struct known_key keys[] = {
         {"as", NULL}, {"is", NULL}, {"note", NULL}, {NULL, NULL}};
-    const char *name = json_string_value(item);
-    if (name != NULL) {
-        return add_projection(compiler, path, quoted_name(compiler->arena, name), path, name);
-    }
-    if (!json_is_object(item)) {
-        return document_fail(&compiler->document,
-                             compiler->diag,
-                             PLAN_ERROR,
-                             path,
-                             false,
-                             "expected a column's name or {\"as\": name, \"is\": expression}");
-    }
-    const char *text = NULL;
     TRY(compile_check_keys(compiler, item, path, keys));
-    TRY(compile_text(compiler, item, path, "as", NULL, &name));
-    TRY(compile_text(compiler, item, path, "is", NULL, &text));
-    char place[DOCUMENT_PATH_SIZE];
-    char name_place[DOCUMENT_PATH_SIZE];
-    compile_path(place, path, "is");
-    compile_path(name_place, path, "as");
-    return add_projection(compiler, place, bytes_of_text(text), name_place, name);
-}
-
-static void reserve_projections(struct compiler *compiler, size_t count)
-{
-    struct plan *plan = compiler->plan;
-    plan->projections = arena_alloc(compiler->arena, count * sizeof *plan->projections);
-    compiler->output_fields = arena_alloc(compiler->arena, count * sizeof *plan->output.fields);
-    plan->output.fields = compiler->output_fields;
-}
-
-/* Without a select, every column of the source. */
-static enum status select_all(struct compiler *compiler)
-{
-    const struct schema *source = &compiler->plan->source;
-    reserve_projections(compiler, source->count);
-    for (size_t i = 0; i < source->count; i++) {
-        const char *name = source->fields[i].name;
-        char path[DOCUMENT_PATH_SIZE];
-        compile_path(path, "source.schema", name);
-        TRY(add_projection(compiler, path, quoted_name(compiler->arena, name), path, name));
-    }
-    return OK;
-}
-
-enum status compile_select(struct compiler *compiler, json_t *select)
-{
-    if (select == NULL) {
-        return select_all(compiler);
-    }
-    size_t count = json_array_size(select);
-    if (!json_is_array(select) || count == 0 || count > COLUMNS_MAX) {
-        return document_fail(&compiler->document,
-                             compiler->diag,
-                             PLAN_ERROR,
-                             "select",
-                             false,
-                             "expected a list of 1 to %d columns",
-                             COLUMNS_MAX);
-    }
-    reserve_projections(compiler, count);
-    for (size_t i = 0; i < count; i++) {
-        char path[DOCUMENT_PATH_SIZE] = "select";
-        document_path_item(path, i);
-        TRY(compile_item(compiler, json_array_get(select, i), path));
-    }
-    return OK;
+    TRY(compile_text(compiler, item, path, "as", NULL, name));
+    return compile_text(compiler, item, path, "is", NULL, text);
 }

@@ -145,19 +145,24 @@ Test(plan, keys)
                    "[INVALID_PIPELINE]");
     expect_refused((struct parts){.root = "\"zzzzzz\": 1,"},
                    "p.json:1:2: zzzzzz: unknown key \"zzzzzz\"; there are name, source, filter, "
-                   "select, sink, trigger, options, note, $schema [INVALID_PIPELINE]");
-    expect_refused((struct parts){.root = "\"groupBy\": [\"a\"],"},
-                   "p.json:1:2: groupBy: key \"groupBy\" cannot stand here: aggregations are not "
-                   "built yet [INVALID_PIPELINE]");
-    expect_refused((struct parts){.root = "\"withWatermark\": {},"},
-                   "p.json:1:2: withWatermark: key \"withWatermark\" cannot stand here: watermarks "
-                   "are not built yet [INVALID_PIPELINE]");
+                   "withWatermark, groupBy, agg, select, sink, trigger, options, note, $schema "
+                   "[INVALID_PIPELINE]");
+    expect_refused((struct parts){.root = "\"dropDuplicates\": [\"a\"],"},
+                   "p.json:1:2: dropDuplicates: key \"dropDuplicates\" cannot stand here: "
+                   "deduplication is not built yet [INVALID_PIPELINE]");
+    expect_refused((struct parts){.root = "\"window\": {},"},
+                   "p.json:1:2: window: key \"window\" cannot stand here: a window stands in "
+                   "groupBy: {\"window\": {...}} [INVALID_PIPELINE]");
     expect_refused((struct parts){.source = "\"topic\": \"flights\","},
                    "p.json:3:12: source.topic: unknown key \"topic\"; there are format, subscribe, "
                    "schema, mode, options, note [INVALID_PIPELINE]");
     expect_refused((struct parts){.sink = "\"outputMode\": \"complete\","},
-                   "p.json:6:24: sink.outputMode: outputMode \"complete\" needs a streaming "
-                   "aggregation, which is not built yet; expected \"append\" [INVALID_PIPELINE]");
+                   "p.json:6:24: sink.outputMode: outputMode complete needs a streaming "
+                   "aggregation (groupBy, agg); without one every batch would be the whole stream: "
+                   "use append [STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION]");
+    expect_refused((struct parts){.sink = "\"outputMode\": \"update\","},
+                   "p.json:6:24: sink.outputMode: outputMode \"update\" is refused by Delta as a "
+                   "stream's sink; expected \"append\" [INVALID_PIPELINE]");
     expect_refused((struct parts){.source = "\"format\": \"kafak\","},
                    "p.json:3:22: source.format: format \"kafak\" is not known; expected \"kafka\" "
                    "[INVALID_PIPELINE]");
