@@ -86,3 +86,41 @@ Test(delta_actions, an_empty_batch_still_records_its_txn)
                  "\"engineInfo\":\"Aftershock/0.1.0\",\"txnId\":\"t\"}}\n"
                  "{\"txn\":{\"appId\":\"q\",\"version\":41}}\n");
 }
+
+Test(delta_actions, golden_commit_of_output_mode_complete)
+{
+    static const struct delta_file file = {
+        .path = "new.parquet", .size = 9, .rows = 2, .modified_ms = 3, .stats = "{}"};
+    struct live_file entries[] = {
+        {.path = "a b", .uri = "a%20b", .size = 7}, {0}, {.path = "old", .uri = "old"}};
+    const struct live_files live = {.entries = entries, .used = 3, .count = 2};
+    const struct delta_commit commit = {.batch = 1,
+                                        .schema = &schema,
+                                        .files = &file,
+                                        .file_count = 1,
+                                        .complete = true,
+                                        .next_watermark_ms = 978307200000};
+    const struct delta_transaction transaction = {.version = 1,
+                                                  .time_ms = 5,
+                                                  .txn_id = "t",
+                                                  .query_id = "q",
+                                                  .commit = &commit,
+                                                  .removed = &live};
+    expect_bytes(&transaction,
+                 "{\"commitInfo\":{\"timestamp\":5,\"operation\":\"STREAMING UPDATE\","
+                 "\"operationParameters\":{\"outputMode\":\"Complete\",\"queryId\":\"q\","
+                 "\"epochId\":\"1\"},\"readVersion\":0,\"isolationLevel\":\"Serializable\","
+                 "\"isBlindAppend\":false,\"operationMetrics\":{\"numRemovedFiles\":\"2\","
+                 "\"numOutputRows\":\"2\",\"numOutputBytes\":\"9\",\"numAddedFiles\":\"1\"},"
+                 "\"userMetadata\":\"{\\\"nextBatchWatermarkMs\\\":978307200000}\","
+                 "\"engineInfo\":\"Aftershock/0.1.0\",\"txnId\":\"t\"}}\n"
+                 "{\"txn\":{\"appId\":\"q\",\"version\":1}}\n"
+                 "{\"add\":{\"path\":\"new.parquet\",\"partitionValues\":{},\"size\":9,"
+                 "\"modificationTime\":3,\"dataChange\":true,\"stats\":\"{}\",\"tags\":"
+                 "{\"aftershock.xxh64\":\"0000000000000000\","
+                 "\"aftershock.rows\":\"0000000000000000\"}}}\n"
+                 "{\"remove\":{\"path\":\"a%20b\",\"deletionTimestamp\":5,\"dataChange\":true,"
+                 "\"extendedFileMetadata\":true,\"partitionValues\":{},\"size\":7}}\n"
+                 "{\"remove\":{\"path\":\"old\",\"deletionTimestamp\":5,\"dataChange\":true,"
+                 "\"extendedFileMetadata\":true,\"partitionValues\":{},\"size\":0}}\n");
+}

@@ -25,7 +25,17 @@ static bool name_is_taken(const struct schema *schema, size_t first)
             return true;
         }
     }
-    return schema_find(schema, bytes_of_text(schema->fields[first].name)) != (int)first;
+    return false;
+}
+
+static enum status fail_duplicate(struct delta_table *table, const char *name, struct diag *diag)
+{
+    return delta_table_fail(table,
+                            diag,
+                            -1,
+                            "DELTA_DUPLICATE_COLUMNS_FOUND",
+                            "The column name '%s' occurs twice; case makes no difference.",
+                            name);
 }
 
 static enum status
@@ -34,16 +44,16 @@ check_names(struct delta_table *table, const struct schema *schema, struct diag 
     for (size_t i = 0; i < schema->count; i += schema_column_fields(schema, i)) {
         const char *name = field_column_name(&schema->fields[i]);
         TRY(check_name(table, name, diag));
-        for (size_t member = i; member < i + schema_column_fields(schema, i); member++) {
-            TRY(check_name(table, field_member_name(&schema->fields[member]), diag));
-        }
         if (name_is_taken(schema, i)) {
-            return delta_table_fail(table,
-                                    diag,
-                                    -1,
-                                    "DELTA_DUPLICATE_COLUMNS_FOUND",
-                                    "The column name '%s' occurs twice; case makes no difference.",
-                                    name);
+            return fail_duplicate(table, name, diag);
+        }
+        for (size_t member = i; member < i + schema_column_fields(schema, i); member++) {
+            const struct field *field = &schema->fields[member];
+            TRY(check_name(table, field_member_name(field), diag));
+            if (field->parent != NULL &&
+                schema_find(schema, bytes_of_text(field->name)) != (int)member) {
+                return fail_duplicate(table, field->name, diag);
+            }
         }
     }
     return OK;

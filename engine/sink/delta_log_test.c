@@ -147,6 +147,34 @@ Test(delta_log, commits_of_others_are_read)
     arena_free(&arena);
 }
 
+Test(delta_log, members_of_a_struct_column_stand_behind_it)
+{
+    struct arena arena = {0};
+    struct delta_log_facts facts;
+    cr_assert(eq(int,
+                 read_text(&arena,
+                           "{\"metaData\":{\"id\":\"i\",\"partitionColumns\":[],\"configuration\":"
+                           "{\"delta.appendOnly\":\"TRUE\"},\"schemaString\":\"{\\\"fields\\\":["
+                           "{\\\"name\\\":\\\"w\\\",\\\"type\\\":{\\\"type\\\":\\\"struct\\\","
+                           "\\\"fields\\\":[{\\\"name\\\":\\\"a\\\",\\\"type\\\":\\\"long\\\","
+                           "\\\"nullable\\\":false}]}},"
+                           "{\\\"name\\\":\\\"l\\\",\\\"type\\\":{\\\"type\\\":\\\"array\\\","
+                           "\\\"fields\\\":[{\\\"name\\\":\\\"no\\\"}]}}]}\"}}\n",
+                           &facts),
+                 OK));
+    cr_assert(facts.append_only);
+    cr_assert(eq(sz, facts.field_count, 3));
+    cr_assert(eq(str, facts.fields[0].name, "w"));
+    cr_assert(eq(str, facts.fields[0].type, "struct"));
+    cr_assert(facts.fields[0].parent == NULL);
+    cr_assert(facts.fields[0].nullable);
+    cr_assert(eq(str, facts.fields[1].name, "w.a"));
+    cr_assert(eq(str, facts.fields[1].parent, "w"));
+    cr_assert(not(facts.fields[1].nullable));
+    cr_assert(eq(str, facts.fields[2].type, "array"));
+    arena_free(&arena);
+}
+
 Test(delta_log, damage_is_refused_by_name)
 {
     expect_refused("", "empty");
@@ -161,6 +189,7 @@ Test(delta_log, damage_is_refused_by_name)
     expect_refused("{\"txn\":5}", "not an object");
     expect_refused("{\"txn\":{\"appId\":\"app\",\"version\":\"5\"}}", "txn");
     expect_refused("{\"add\":{\"path\":\"p\"}}", "add");
+    expect_refused("{\"remove\":{\"size\":1}}", "remove");
     expect_refused("{\"protocol\":{\"minReaderVersion\":1}}", "protocol");
     expect_refused("{\"metaData\":{\"id\":\"i\",\"schemaString\":\"{}\"}}", "metaData");
     expect_refused("{\"metaData\":{\"id\":\"i\",\"partitionColumns\":[],\"schemaString\":\"{\"}}",

@@ -1,0 +1,91 @@
+/* Has the table recorded a batch, and which watermark did its commit leave? */
+#include "engine/sink/delta_test_table.h"
+
+static void commit_with_watermark(struct world *world, int64_t batch, int64_t watermark_ms)
+{
+    struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
+    struct delta_commit commit = commit_of(batch);
+    commit.next_watermark_ms = watermark_ms;
+    struct delta_commit_result result;
+    struct diag diag = {0};
+    cr_assert(eq(int, delta_commit_batch(table, &commit, &result, &diag), OK), "%s", diag.text);
+    delta_table_close(table);
+}
+
+static struct delta_found find(struct world *world, int64_t batch)
+{
+    struct delta_table *table = delta_table_open(&world->ports, world->store, table_path, query);
+    struct delta_found found;
+    struct diag diag = {0};
+    cr_assert(eq(int, delta_find_batch(table, batch, &found, &diag), OK), "%s", diag.text);
+    delta_table_close(table);
+    cr_assert(eq(int, found.has_watermark, found.next_watermark_ms != DELTA_NO_WATERMARK));
+    return found;
+}
+
+static void expect_watermark(struct world *world, int64_t batch, int64_t watermark_ms)
+{
+    struct delta_found found = find(world, batch);
+    cr_assert(found.found);
+    cr_assert(eq(i64, found.next_watermark_ms, watermark_ms));
+}
+
+Test(delta_find, the_watermark_of_exactly_this_batch)
+{
+    struct world *world = world_new(STORE_OBJECTS);
+    cr_assert(not(find(world, 0).found));
+    commit_with_watermark(world, 0, 0); /* no event yet */
+    expect_watermark(world, 0, 0);
+    commit_with_watermark(world, 1, 978307200123);
+    expect_watermark(world, 1, 978307200123);
+    expect_watermark(world, 0, DELTA_NO_WATERMARK); /* there, but its watermark is another */
+    cr_assert(not(find(world, 2).found));
+    rival_commit(world, "other", 9); /* somebody else's commit says nothing of this query */
+    expect_watermark(world, 1, 978307200123);
+    commit_with_watermark(world, 2, INT64_MAX);
+    expect_watermark(world, 2, INT64_MAX);
+}
+
+Test(delta_find, a_plan_without_a_watermark_writes_none)
+{
+    struct world *world = world_new(STORE_OBJECTS);
+    commit_with_watermark(world, 0, 5);
+    commit_with_watermark(world, 1, DELTA_NO_WATERMARK);
+    expect_watermark(world, 1, DELTA_NO_WATERMARK);
+    char path[192];
+    log_path(1, path);
+    struct buf *content = &world_find(world, path)->content;
+    buf_byte(content, 0);
+    cr_assert(strstr((char *)content->data, "userMetadata") == NULL);
+}
+
+static void expect_user_metadata(const char *user_metadata, int64_t watermark_ms)
+{
+    struct world *world = world_new(STORE_OBJECTS);
+    rival_commit(world, "other", 0);
+    char text[512];
+    (void)snprintf(text,
+                   sizeof text,
+                   "{\"commitInfo\":{\"engineInfo\":\"Apache-Spark/4.0.0 Delta-Lake/4.0.0\","
+                   "\"userMetadata\":%s}}\n{\"txn\":{\"appId\":\"%s\",\"version\":3}}\n",
+                   user_metadata,
+                   query);
+    put_text(world, 1, text);
+    expect_watermark(world, 3, watermark_ms);
+}
+
+/* Spark writes what its user asked for, or nothing. */
+Test(delta_find, other_texts_are_no_watermark)
+{
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":7}\"", 7);
+    expect_user_metadata("\"\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"nightly run\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("null", DELTA_NO_WATERMARK);
+    expect_user_metadata("{\"nextBatchWatermarkMs\":7}", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":-1}\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":\\\"7\\\"}\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":7,\\\"x\\\":1}\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":7\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":99999999999999999999}\"",
+                         DELTA_NO_WATERMARK);
+}
