@@ -4,6 +4,7 @@
 
 #define HDFS_PROVIDER "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider"
 #define NO_GROUP      "without effect: offsets are the engine's, there is no consumer group"
+#define ROCKSDB       "without effect: of the RocksDB provider alone, which is not built yet"
 #define NOT_BUILT     "not built yet"
 
 #define FIELD(name)  offsetof(struct options, name)
@@ -94,7 +95,37 @@ const struct option options_table[] = {
      "task slots an executor"},
     {"spark.sql.shuffle.partitions", KIND_INT, OPTION_QUERY, "200", 1, INT_LIMIT,
      FIELD(shuffle_partitions),
-     "recorded in offsets/N; this plan has no shuffle"},
+     "partitions of a state and of the shuffle before it; offsets/0 records it, and that wins at "
+     "every later start"},
+    {"spark.stage.maxConsecutiveAttempts", KIND_INT, OPTION_QUERY, "4", 1, INT_LIMIT,
+     FIELD(stage_max_attempts),
+     "attempts of one stage, lost shuffle blocks included, that end the query"},
+    {"spark.sql.streaming.noDataMicroBatches.enabled", KIND_BOOL, OPTION_QUERY, "true", 0, 0,
+     FIELD(no_data_batches),
+     "a watermark that moved runs a batch without data, which emits what it closed"},
+    {"spark.sql.streaming.multipleWatermarkPolicy", KIND_ONLY, OPTION_QUERY, "min", 0, 0, NO_FIELD,
+     "a plan has one watermark, so another policy is not built yet"},
+    {"spark.sql.streaming.statefulOperator.allowMultiple", KIND_ONLY, OPTION_QUERY, "true", 0, 0,
+     NO_FIELD,
+     "the late threshold of Spark before 3.4 is not built"},
+    {"spark.sql.streaming.aggregation.stateFormatVersion", KIND_ONLY, OPTION_QUERY, "2", 0, 0,
+     NO_FIELD,
+     "the state of Spark before 2.4 is not built"},
+    {"spark.sql.streaming.stateStore.minDeltasForSnapshot", KIND_INT, OPTION_QUERY, "10", 0,
+     INT_LIMIT, FIELD(state_min_deltas_for_snapshot),
+     "a state with more deltas than this since its last snapshot gets one"},
+    {"spark.sql.streaming.stateStore.maintenanceInterval", KIND_DURATION, OPTION_QUERY, "60s",
+     US_PER_MS, DURATION_MAX, FIELD(state_maintenance_us),
+     "how often an executor writes snapshots and removes old state files"},
+    {"spark.sql.streaming.stateStore.compression.codec", KIND_ONLY, OPTION_QUERY, "lz4", 0, 0,
+     NO_FIELD,
+     "other codecs of state files (zstd, snappy, lzf) are not built yet"},
+    {"spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", KIND_BOOL,
+     OPTION_QUERY, "false", 0, 0, NO_FIELD,
+     ROCKSDB},
+    {"spark.sql.streaming.stateStore.rocksdb.compactOnCommit", KIND_BOOL, OPTION_QUERY, "false", 0,
+     0, NO_FIELD,
+     ROCKSDB},
     {"spark.sql.streaming.stateStore.providerClass", KIND_ONLY, OPTION_QUERY, HDFS_PROVIDER, 0,
      0, NO_FIELD,
      "another state store provider (RocksDB) is not built yet"},
@@ -159,6 +190,14 @@ const struct refused_option options_refused[] = {
     {"mergeSchema", NOT_BUILT "; the table takes its schema from the first start"},
     {"txnAppId", "the sink is idempotent by the query id in the checkpoint"},
     {"txnVersion", "the sink is idempotent by the batch id"},
+    {"spark.sql.streaming.checkpointLocation",
+     "it would be the parent of every query's checkpoint: say checkpointLocation"},
+    {"spark.sql.streaming.stateStore.checkpointFormatVersion",
+     "version 2 needs the RocksDB provider, which is not built yet; version 1 is what is written"},
+    {"spark.dynamicAllocation.enabled",
+     "not built: the scenario's cluster.executors says how many there are"},
+    {"spark.dynamicAllocation.shuffleTracking.enabled",
+     "not built: executors are not taken away while they hold blocks"},
     {"spark.executor.instances", "the scenario's cluster.executors says how many there are"},
     {0},
 };

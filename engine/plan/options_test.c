@@ -60,6 +60,10 @@ Test(options, defaults_are_sparks)
     cr_assert(eq(i64, options.fetch_retry_interval_us, US_PER_SECOND));
     cr_assert(eq(i64, options.fetch_bytes_max, 1 << 20));
     cr_assert(eq(i64, options.shuffle_partitions, 200));
+    cr_assert(eq(i64, options.stage_max_attempts, 4));
+    cr_assert(eq(i64, options.state_min_deltas_for_snapshot, 10));
+    cr_assert(eq(i64, options.state_maintenance_us, 60 * US_PER_SECOND));
+    cr_assert(options.no_data_batches);
 }
 
 Test(options, every_kind_of_value)
@@ -217,6 +221,36 @@ Test(options, what_cannot_apply_says_why)
         "\"org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider\": another "
         "state store provider (RocksDB) is not built yet; only "
         "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider is");
+}
+
+Test(options, of_state)
+{
+    set("spark.sql.streaming.stateStore.minDeltasForSnapshot", "3");
+    set("spark.sql.streaming.stateStore.maintenanceInterval", "5s");
+    set("spark.sql.streaming.noDataMicroBatches.enabled", "false");
+    set("spark.stage.maxConsecutiveAttempts", "2");
+    cr_assert(eq(i64, options.state_min_deltas_for_snapshot, 3));
+    cr_assert(eq(i64, options.state_maintenance_us, 5 * US_PER_SECOND));
+    cr_assert(eq(i64, options.stage_max_attempts, 2));
+    cr_assert(not(options.no_data_batches));
+    /* Spark's HDFS-backed provider does not look at these either. */
+    set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true");
+    set("spark.sql.streaming.stateStore.rocksdb.compactOnCommit", "true");
+    set("spark.sql.streaming.stateStore.compression.codec", "LZ4");
+    set("spark.sql.streaming.multipleWatermarkPolicy", "min");
+    expect_refused("spark.sql.streaming.stateStore.compression.codec",
+                   "zstd",
+                   "option \"spark.sql.streaming.stateStore.compression.codec\" is \"zstd\": other "
+                   "codecs of state files (zstd, snappy, lzf) are not built yet; only lz4 is");
+    expect_refused("spark.sql.streaming.multipleWatermarkPolicy",
+                   "max",
+                   "option \"spark.sql.streaming.multipleWatermarkPolicy\" is \"max\": a plan has "
+                   "one watermark, so another policy is not built yet; only min is");
+    expect_refused(
+        "spark.sql.streaming.statefulOperator.allowMultiple",
+        "false",
+        "option \"spark.sql.streaming.statefulOperator.allowMultiple\" is \"false\": the "
+        "late threshold of Spark before 3.4 is not built; only true is");
 }
 
 static void expect_contradiction(const char *text)
