@@ -4,6 +4,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/units.h"
 #include "engine/driver/offset_conf.h"
+#include "engine/driver/watermark.h"
 
 /* ---- pure ----------------------------------------------------------------------------------- */
 
@@ -119,11 +120,11 @@ plan_new(struct query *query, struct batch *batch, bool *planned, struct diag *d
             return batch_plan_failed(query->plan, status, diag);
         }
     }
-    struct offsets latest = {0};
     batch->begin = query->position;
-    TRY(readable_end(query, &batch->begin, &latest, diag));
-    TRY(limit_end(query, &batch->begin, &latest, &batch->end, diag));
-    *planned = offsets_differ(&batch->begin, &batch->end);
+    TRY(readable_end(query, &batch->begin, &batch->latest, diag));
+    TRY(limit_end(query, &batch->begin, &batch->latest, &batch->end, diag));
+    *planned = offsets_differ(&batch->begin, &batch->end) ||
+               watermark_closes_groups(query->plan, batch->late_ms, batch->watermark_ms);
     batch->timestamp_ms = clock_now_us(&query->ports->clock) / US_PER_MS;
     return OK;
 }
@@ -131,6 +132,8 @@ plan_new(struct query *query, struct batch *batch, bool *planned, struct diag *d
 enum status batch_plan(struct query *query, struct batch *batch, bool *planned, struct diag *diag)
 {
     batch->rerun = query->rerun;
+    batch->watermark_ms = query->watermark_ms;
+    batch->late_ms = query->late_ms;
     if (batch->rerun) {
         batch->begin = query->position;
         batch->end = query->planned;

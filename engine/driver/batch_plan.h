@@ -10,11 +10,20 @@ struct batch {
     bool rerun;           /* its offsets file exists: nothing was asked */
     struct offsets begin; /* end of the batch before, or the query's initial offsets */
     struct offsets end;
-    int64_t timestamp_ms; /* the batch's "now": of its first planning, also when it runs again */
+    struct offsets latest; /* what Kafka had when it was planned; no topic: nobody asked */
+    int64_t timestamp_ms;  /* the batch's "now": of its first planning, also when it runs again */
+    int64_t watermark_ms;  /* Wm(N): it evicts up to here */
+    int64_t late_ms;       /* Wm(N-1): it drops what is behind */
+    /* What its tasks and the table add. */
+    struct job *job;           /* NULL: it was in the table, nothing ran */
+    int64_t next_watermark_ms; /* Wm(N+1) */
+    int64_t rows_written;
 };
 
-/* Plan query->next_batch, in query->batch_arena.
- * * planned  false: nothing new to read (availableNow: nothing more up to the run's bound)
+/* Plan query->next_batch, in query->batch_arena. Without new data a batch is still planned, with
+ * unchanged offsets, when the watermark has closed groups (watermark.h).
+ * * planned  false: nothing new to read (availableNow: nothing more up to the run's bound), and
+ *            nothing else to do
  * May suspend. Errors: ERR_FAILED with `diag`. */
 MUST_CHECK enum status
 batch_plan(struct query *query, struct batch *batch, bool *planned, struct diag *diag);

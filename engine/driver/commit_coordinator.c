@@ -35,7 +35,7 @@ static struct commit_lock *find_lock(const struct commit_coordinator *coordinato
                                      const struct attempt_id *id)
 {
     if (!coordinator->open || id->session != coordinator->session ||
-        id->batch != coordinator->batch || id->task < 0 ||
+        id->batch != coordinator->batch || id->stage != STAGE_RESULT || id->task < 0 ||
         (uint64_t)id->task >= coordinator->tasks) {
         return NULL;
     }

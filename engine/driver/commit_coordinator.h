@@ -4,9 +4,11 @@
  * attempt that holds the lock, this makes one file a task of a batch, whatever zombies do.
  *
  * Rules (Spark OutputCommitCoordinator; spark-checkpoint 2.8, bug rows 64 to 68):
- *   - the key is session, batch and task; the asker is the attempt's whole identity. A batch here
- *     has one stage with one attempt of its own (no shuffle whose loss would repeat a stage), and
- *     attempt numbers of a task are never used again in it, so no more is needed (SPARK-24589);
+ *   - the key is session, batch and task of the result stage: no other stage has output to commit,
+ *     and whoever asks in another one's name is refused. The asker is the attempt's whole identity.
+ *     A stage may be attempted again (a map output was lost), but attempt numbers of a task are
+ *     never used again in a batch, whatever the stage's attempt, so two attempts of a stage cannot
+ *     both hold a lock (SPARK-24589), and locks stand across them as in Spark;
  *   - a failed attempt never gets the lock (SPARK-19631);
  *   - the lock is given back only when its holder fails, not when any attempt does (SPARK-6614);
  *   - a batch or session that is not the one being run is refused;
@@ -31,7 +33,8 @@ struct commit_coordinator {
     size_t tasks;
 };
 
-/* Begin a batch of `tasks` tasks; what was before is forgotten. `arena` outlives the batch. */
+/* Begin a batch whose result stage has `tasks` tasks; what was before is forgotten. `arena`
+ * outlives the batch. */
 void commit_coordinator_begin(struct commit_coordinator *coordinator,
                               struct arena *arena,
                               uint64_t session,

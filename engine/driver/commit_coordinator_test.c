@@ -21,7 +21,8 @@ TestSuite(coordinator, .init = setup, .fini = teardown);
 
 static struct attempt_id attempt(int64_t task, int64_t number)
 {
-    return (struct attempt_id){.session = 77, .batch = 3, .task = task, .attempt = number};
+    return (struct attempt_id){
+        .session = 77, .batch = 3, .stage = STAGE_RESULT, .task = task, .attempt = number};
 }
 
 static bool asks(struct attempt_id id)
@@ -126,4 +127,15 @@ Test(coordinator, nothing_is_granted_between_batches)
     struct attempt_id id = attempt(0, 0);
     id.batch = 4;
     cr_assert(asks(id));
+}
+
+/* A map task has nothing to commit, whatever it asks, and it locks nobody out. */
+Test(coordinator, only_the_result_stage_asks)
+{
+    struct attempt_id id = attempt(0, 0);
+    id.stage = STAGE_MAP;
+    cr_assert_not(asks(id));
+    cr_assert_not(holds(id));
+    fails(id);
+    cr_assert(asks(attempt(0, 0)));
 }

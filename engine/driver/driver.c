@@ -111,6 +111,7 @@ static void free_query(struct query *query)
     }
     executors_free(&query->executors);
     buf_free(&query->outgoing);
+    buf_free(&query->progress.line);
     arena_free(&query->message_arena);
     arena_free(&query->batch_arena);
     arena_free(&query->position_arena);

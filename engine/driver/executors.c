@@ -34,7 +34,7 @@ struct executor_entry *executors_named(struct executors *executors, const char *
 
 struct executor_entry *executors_register(struct executors *executors,
                                           connection_id connection,
-                                          const char *name,
+                                          const struct executor_identity *identity,
                                           int64_t slots,
                                           bool *known)
 {
@@ -45,7 +45,7 @@ struct executor_entry *executors_register(struct executors *executors,
     if (entry != NULL) {
         return entry;
     }
-    if (executors->count == EXECUTORS_MAX) {
+    if (executors->count == EXECUTORS_MAX || strlen(identity->address) >= EXECUTOR_ADDRESS_SIZE) {
         return NULL;
     }
     if (executors->count == executors->capacity) {
@@ -56,8 +56,26 @@ struct executor_entry *executors_register(struct executors *executors,
     entry = &executors->entries[executors->count++];
     *entry = (struct executor_entry){
         .id = ++executors->last_id, .connection = connection, .slots = slots};
-    (void)snprintf(entry->name, sizeof entry->name, "%s", name);
+    (void)snprintf(entry->name, sizeof entry->name, "%s", identity->name);
+    (void)snprintf(entry->address, sizeof entry->address, "%s", identity->address);
     return entry;
+}
+
+/* Entries are in the order of their ids. */
+struct executor_entry *executors_with_id(struct executors *executors, int64_t id)
+{
+    size_t low = 0;
+    size_t high = executors->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (executors->entries[middle].id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < executors->count && executors->entries[low].id == id;
+    return found ? &executors->entries[low] : NULL;
 }
 
 void executors_remove(struct executors *executors, connection_id connection)

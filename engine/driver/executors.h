@@ -19,7 +19,7 @@
 
 #include "engine/ports/network.h"
 
-enum { EXECUTOR_NAME_SIZE = 64, EXECUTORS_MAX = 1024 };
+enum { EXECUTOR_NAME_SIZE = 64, EXECUTOR_ADDRESS_SIZE = 256, EXECUTORS_MAX = 1024 };
 
 struct executor_entry {
     int64_t id; /* in this session, from 1 on, never used again */
@@ -28,6 +28,7 @@ struct executor_entry {
     int64_t running; /* attempts given to it and not ended */
     int64_t heard_us;
     char name[EXECUTOR_NAME_SIZE];
+    char address[EXECUTOR_ADDRESS_SIZE]; /* where it serves shuffle blocks */
 };
 
 /* Zeroed: nobody. Entries are in the order of registration, hence of ids. */
@@ -40,12 +41,18 @@ struct executors {
 
 void executors_free(struct executors *executors);
 
+/* What an executor says of itself. */
+struct executor_identity {
+    const char *name;
+    const char *address;
+};
+
 /* Add the executor behind `connection`. `*known` is set when the connection is registered already:
- * then nothing changes. NULL: too many executors. An entry's address is valid until the next
- * registration or removal. */
+ * then nothing changes. NULL: too many executors, or an address that is too long (cut short it
+ * would be another's). A pointer to an entry is valid until the next registration or removal. */
 struct executor_entry *executors_register(struct executors *executors,
                                           connection_id connection,
-                                          const char *name,
+                                          const struct executor_identity *identity,
                                           int64_t slots,
                                           bool *known);
 
@@ -54,6 +61,9 @@ struct executor_entry *executors_find(struct executors *executors, connection_id
 
 /* The executor of this name, or NULL. */
 struct executor_entry *executors_named(struct executors *executors, const char *name);
+
+/* The executor of this id, or NULL: it is gone. */
+struct executor_entry *executors_with_id(struct executors *executors, int64_t id);
 
 void executors_remove(struct executors *executors, connection_id connection);
 

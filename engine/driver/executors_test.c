@@ -13,11 +13,17 @@ static void teardown(void)
 
 TestSuite(executors, .fini = teardown);
 
+static struct executor_entry *
+enter(connection_id connection, const char *name, int64_t slots, bool *known)
+{
+    const struct executor_identity identity = {name, "host:7077"};
+    return executors_register(&executors, connection, &identity, slots, known);
+}
+
 static struct executor_entry *add(connection_id connection, int64_t slots)
 {
     bool known = true;
-    struct executor_entry *entry =
-        executors_register(&executors, connection, "executor", slots, &known);
+    struct executor_entry *entry = enter(connection, "executor", slots, &known);
     cr_assert_not(known);
     return entry;
 }
@@ -39,8 +45,8 @@ Test(executors, are_found_by_name_also_by_one_that_was_cut)
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = '\0';
     cr_assert_null(executors_named(&executors, "executor 1"));
-    (void)executors_register(&executors, 11, "executor 1", 1, &known);
-    (void)executors_register(&executors, 12, name, 1, &known);
+    (void)enter(11, "executor 1", 1, &known);
+    (void)enter(12, name, 1, &known);
     cr_assert(eq(u32, executors_named(&executors, "executor 1")->connection, 11));
     cr_assert_null(executors_named(&executors, "executor"));
     cr_assert_null(executors_named(&executors, "executor 10"));
@@ -51,7 +57,7 @@ Test(executors, registering_twice_on_a_connection_is_once)
 {
     (void)add(11, 1);
     bool known = false;
-    struct executor_entry *again = executors_register(&executors, 11, "other", 1, &known);
+    struct executor_entry *again = enter(11, "other", 1, &known);
     cr_assert(known);
     cr_assert(eq(i64, again->id, 1));
     cr_assert(eq(sz, executors.count, 1));
@@ -91,8 +97,32 @@ Test(executors, many_and_too_many)
         (void)add(connection, 1);
     }
     bool known = true;
-    cr_assert_null(executors_register(&executors, 5000, "one more", 1, &known));
+    cr_assert_null(enter(5000, "one more", 1, &known));
     executors_remove(&executors, 1);
     cr_assert(eq(u32, executors.entries[0].connection, 2));
-    cr_assert_not_null(executors_register(&executors, 5000, "one more", 1, &known));
+    cr_assert_not_null(enter(5000, "one more", 1, &known));
+}
+
+Test(executors, are_found_by_id_while_they_live)
+{
+    for (connection_id connection = 11; connection < 16; connection++) {
+        (void)add(connection, 1);
+    }
+    executors_remove(&executors, 13);
+    for (int64_t id = 0; id < 7; id++) {
+        struct executor_entry *entry = executors_with_id(&executors, id);
+        cr_assert(eq(int, entry != NULL, id >= 1 && id <= 5 && id != 3));
+        cr_assert(entry == NULL || entry->id == id);
+    }
+}
+
+Test(executors, address_that_does_not_fit_is_not_cut_but_refused)
+{
+    char address[EXECUTOR_ADDRESS_SIZE + 1] = {0};
+    bool known = false;
+    memset(address, 'a', EXECUTOR_ADDRESS_SIZE);
+    struct executor_identity identity = {"executor", address};
+    cr_assert_null(executors_register(&executors, 11, &identity, 1, &known));
+    address[EXECUTOR_ADDRESS_SIZE - 1] = '\0';
+    cr_assert_str_eq(executors_register(&executors, 11, &identity, 1, &known)->address, address);
 }

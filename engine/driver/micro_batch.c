@@ -1,16 +1,20 @@
 /* The batch protocol. What is durable in which order, and what each step protects:
  *
  *   A plan       a new batch asks Kafka for its ends; a batch that runs again never does: its ends
- *                stand in offsets/N
+ *                and its watermark stand in offsets/N
  *   B offsets/N  written once, before any effect: from here on batch N is these offsets, whoever
  *                runs it. A second driver that planned the same N loses here
- *   C, D tasks   read exactly the ranges that follow from offsets N-1 and N; files are invisible
- *                until E; the coordinator lets one attempt a task through
- *   E sink       one Delta commit with txn {query id, N}: a batch that is in the table already is
- *                not written again, however often it runs. A table that lacks batch N-1, or has
- *                an N that this run planned anew, does not fit this checkpoint: refused
- *   F commits/N  written once, after the table: the next batch may be planned
- *   G purge      what recovery cannot need any more: it reads the newest two entries
+ *   C map        read exactly the ranges that follow from offsets N-1 and N. Of a stateful plan:
+ *                into blocks on the executors' own disks, which any loss may take; they are made
+ *                again from the same ranges
+ *   D reduce     state version N and the blocks of all maps make version N+1, durable before E and
+ *                written over with equal bytes by a batch that runs again. Files are invisible
+ * until E; the coordinator lets one attempt a task through E sink       one Delta commit with txn
+ * {query id, N}: a batch that is in the table already is not written again, however often it runs.
+ * A table that lacks batch N-1, or has an N that this run planned anew, does not fit this
+ * checkpoint: refused. The commit carries the watermark that the tasks moved, for a run that finds
+ * it there F commits/N  written once, after the table, with that watermark: the next batch may be
+ * planned G purge      what recovery cannot need any more: it reads the newest two entries
  *
  * A crash between two steps repeats from A with the same N. It can repeat work, never an effect. */
 #include "engine/driver/micro_batch.h"
@@ -22,7 +26,9 @@
 #include "engine/checkpoint/log_file.h"
 #include "engine/checkpoint/metadata_log.h"
 #include "engine/driver/batch_plan.h"
+#include "engine/driver/batch_progress.h"
 #include "engine/driver/task_scheduler.h"
+#include "engine/driver/watermark.h"
 
 static void trace(struct query *query, enum engine_event event, int64_t batch, int64_t a)
 {
@@ -66,7 +72,7 @@ static enum status log_offsets(struct query *query, const struct batch *batch, s
     struct buf content = {0};
     offsets_json(&batch->end, &sources);
     buf_byte(&sources, '\0');
-    struct offset_log_entry entry = {.batch_watermark_ms = query->watermark_ms,
+    struct offset_log_entry entry = {.batch_watermark_ms = batch->watermark_ms,
                                      .batch_timestamp_ms = batch->timestamp_ms,
                                      .conf = query->conf,
                                      .sources = (const char *)sources.data};
@@ -86,15 +92,29 @@ static enum status log_offsets(struct query *query, const struct batch *batch, s
     return status;
 }
 
-/* C, D */
-static enum status run_tasks(struct query *query,
-                             const struct batch *batch,
-                             struct task_set **tasks,
-                             bool *done,
-                             struct diag *diag)
+/* Between B and C of the first batch in each run: what the checkpoint says of its state fits this
+ * plan, or the plan's description is written down before its first task runs. */
+static enum status check_state(struct query *query)
 {
+    if (query->plan->aggregation == NULL || query->state_checked) {
+        return OK;
+    }
+    query->state_checked = true;
+    return OK;
+}
+
+/* C, D. What the tasks saw moves the watermark of the next batch. */
+static enum status
+run_tasks(struct query *query, struct batch *batch, bool *done, struct diag *diag)
+{
+    struct job_plan plan = {.session = query->session,
+                            .batch = batch->id,
+                            .task_max_failures = query->plan->options.task_max_failures,
+                            .stage_max_attempts = query->plan->options.stage_max_attempts,
+                            .partitions = query->partitions,
+                            .late_ms = batch->late_ms,
+                            .evict_ms = batch->watermark_ms};
     struct kafka_range *ranges = NULL;
-    size_t count = 0;
     failpoint(FP_TASKS_BEFORE, batch->id);
     enum status status = kafka_plan_ranges(query->ports,
                                            query->plan,
@@ -102,39 +122,42 @@ static enum status run_tasks(struct query *query,
                                            &batch->end,
                                            &query->batch_arena,
                                            &ranges,
-                                           &count,
+                                           &plan.range_count,
                                            diag);
     if (status != OK) {
         return batch_plan_failed(query->plan, status, diag);
     }
-    status = task_scheduler_run(query, ranges, count, tasks, done, diag);
+    plan.ranges = ranges;
+    status = task_scheduler_run(query, &plan, &batch->job, done, diag);
     if (status == OK && *done) {
+        int64_t seen_ms = watermark_observed_ms(job_readers(batch->job));
+        batch->next_watermark_ms =
+            watermark_next_ms(query->plan->watermark, batch->watermark_ms, seen_ms);
         failpoint(FP_TASKS_AFTER, batch->id);
     }
     return status;
 }
 
 /* E */
-static enum status commit_to_table(struct query *query,
-                                   const struct batch *batch,
-                                   const struct task_set *tasks,
-                                   struct diag *diag)
+static enum status commit_to_table(struct query *query, struct batch *batch, struct diag *diag)
 {
+    const struct task_set *tasks = batch->job->result;
     struct delta_file *files =
         arena_alloc(&query->batch_arena, tasks->count * sizeof(struct delta_file));
     struct delta_commit commit = {
         .batch = batch->id,
         .fresh = !batch->rerun,
         .schema = &query->plan->output,
-        .next_watermark_ms = DELTA_NO_WATERMARK,
         .files = files,
+        .complete = query->plan->output_mode == OUTPUT_COMPLETE,
+        .next_watermark_ms =
+            query->plan->watermark == NULL ? DELTA_NO_WATERMARK : batch->next_watermark_ms,
     };
-    int64_t rows = 0;
     for (size_t i = 0; i < tasks->count; i++) {
         require(tasks->tasks[i].state == TASK_FINISHED);
-        if (tasks->tasks[i].file.path != NULL) {
-            files[commit.file_count++] = tasks->tasks[i].file;
-            rows += tasks->tasks[i].file.rows;
+        if (tasks->tasks[i].done.file.path != NULL) {
+            files[commit.file_count++] = tasks->tasks[i].done.file;
+            batch->rows_written += tasks->tasks[i].done.file.rows;
         }
     }
     struct delta_commit_result result = {0};
@@ -145,7 +168,7 @@ static enum status commit_to_table(struct query *query,
     if (!result.skipped) {
         entry.kind = EVENT_SINK_COMMITTED;
         entry.b = (int64_t)commit.file_count;
-        entry.c = rows;
+        entry.c = batch->rows_written;
     }
     trace_event(&query->ports->trace, &entry);
     failpoint(FP_SINK_AFTER, batch->id);
@@ -156,31 +179,34 @@ static enum status commit_to_table(struct query *query,
 }
 
 /* C to E, unless an earlier run got as far as E: then F is all that is left (Spark's
- * DeltaSink.addBatch looks first, too). Only a batch that runs again can be in the table: within
- * one run E is followed by F. */
+ * DeltaSink.addBatch looks first, too; state N+1 was durable before E). Only a batch that runs
+ * again can be in the table: within one run E is followed by F. F needs the next watermark: where
+ * the table does not have it (Spark wrote that commit), the tasks run again, and only E is skipped.
+ */
 static enum status
-fill_table(struct query *query, const struct batch *batch, bool *done, struct diag *diag)
+fill_table(struct query *query, struct batch *batch, bool *done, struct diag *diag)
 {
-    struct task_set *tasks = NULL;
+    struct delta_found found = {0};
     *done = false;
     if (batch->rerun) {
-        struct delta_found found = {0};
         TRY(delta_find_batch(query->table, batch->id, &found, diag));
-        *done = found.found;
     }
-    if (*done) {
+    if (found.found && (found.has_watermark || query->plan->watermark == NULL)) {
+        bool moved = found.has_watermark && found.next_watermark_ms > batch->watermark_ms;
+        batch->next_watermark_ms = moved ? found.next_watermark_ms : batch->watermark_ms;
         trace(query, EVENT_SINK_SKIPPED, batch->id, batch->id);
+        *done = true;
         return OK;
     }
-    TRY(run_tasks(query, batch, &tasks, done, diag));
-    return *done ? commit_to_table(query, batch, tasks, diag) : OK;
+    TRY(run_tasks(query, batch, done, diag));
+    return *done ? commit_to_table(query, batch, diag) : OK;
 }
 
 /* F */
 static enum status log_commit(struct query *query, const struct batch *batch, struct diag *diag)
 {
     struct buf content = {0};
-    commit_log_encode(query->watermark_ms, &content);
+    commit_log_encode(batch->next_watermark_ms, &content);
     failpoint(FP_COMMITS_BEFORE, batch->id);
     enum status status =
         metadata_log_put(query->store, query->commits_log, batch->id, buf_bytes(&content), diag);
@@ -198,6 +224,15 @@ static enum status log_commit(struct query *query, const struct batch *batch, st
 /* The next batch begins where this one ended. */
 static void advance(struct query *query, const struct batch *batch)
 {
+    if (query->plan->watermark != NULL) {
+        trace_event(&query->ports->trace,
+                    &(struct trace_entry){.kind = EVENT_WATERMARK,
+                                          .batch = batch->id,
+                                          .a = batch->next_watermark_ms,
+                                          .b = batch->watermark_ms});
+    }
+    query->late_ms = batch->watermark_ms;
+    query->watermark_ms = batch->next_watermark_ms;
     struct offsets end = {0};
     struct arena fresh = {0};
     offsets_copy(&fresh, &batch->end, &end);
@@ -233,21 +268,30 @@ enum status micro_batch_run(struct query *query, enum batch_outcome *outcome, st
     bool planned = false;
     bool done = false;
     arena_reset(&query->batch_arena);
+    batch_progress_begin(query);
 
     TRY(batch_plan(query, &batch, &planned, diag)); /* A    plan.before, plan.after */
+    batch_progress_phase(query, PHASE_LATEST_OFFSET);
     if (!planned) {
+        batch_progress_idle(query);
         *outcome = BATCH_NO_DATA;
         return OK;
     }
-    TRY(log_offsets(query, &batch, diag));       /* B    offsets.before, offsets.after */
-    TRY(fill_table(query, &batch, &done, diag)); /* C-E  tasks.*, sink.before, sink.after */
+    TRY(log_offsets(query, &batch, diag)); /* B    offsets.before, offsets.after */
+    batch_progress_phase(query, PHASE_WAL_COMMIT);
+    TRY(check_state(query)); /*      first batch of a run */
+    batch_progress_phase(query, PHASE_QUERY_PLANNING);
+    TRY(fill_table(query, &batch, &done, diag)); /* C-E  tasks.*, stage.mapped, sink.* */
+    batch_progress_phase(query, PHASE_ADD_BATCH);
     if (!done) {
         *outcome = BATCH_ABANDONED;
         return OK;
     }
     TRY(log_commit(query, &batch, diag)); /* F    commits.before, commits.after */
+    batch_progress_phase(query, PHASE_COMMIT_OFFSETS);
     advance(query, &batch);
     purge(query, &batch); /* G    purge.before, purge.after */
+    batch_progress_end(query, &batch);
     *outcome = BATCH_DONE;
     return OK;
 }

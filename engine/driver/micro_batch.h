@@ -6,7 +6,8 @@
 
 enum batch_outcome {
     BATCH_DONE,     /* commits/N is durable; the query's position moved on */
-    BATCH_NO_DATA,  /* nothing new in Kafka (availableNow: nothing more up to the bound) */
+    BATCH_NO_DATA,  /* nothing to do: nothing new in Kafka (availableNow: nothing more up to the
+                       bound), and no groups that the watermark closed */
     BATCH_ABANDONED /* asked to stop while no executor was there: the next start runs it again */
 };
 

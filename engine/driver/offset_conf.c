@@ -2,15 +2,19 @@
 
 #include <inttypes.h>
 
+#include "engine/base/document.h"
+
 #define SQL       "spark.sql."
 #define STREAMING "spark.sql.streaming."
 #define STATE     "org.apache.spark.sql.execution.streaming.state."
+#define PROVIDER  STATE "HDFSBackedStateStoreProvider"
+
+enum { PARTITIONS_MAX = 1 << 20 };
 
 const char *offset_conf_new(struct arena *arena, const struct options *options)
 {
     return arena_printf(arena,
-                        "{\"" STREAMING "stateStore.providerClass\":\"" STATE
-                        "HDFSBackedStateStoreProvider\","
+                        "{\"" STREAMING "stateStore.providerClass\":\"" PROVIDER "\","
                         "\"" STREAMING "stateStore.rocksdb.formatVersion\":\"5\","
                         "\"" STREAMING "statefulOperator.useStrictDistribution\":\"true\","
                         "\"" STREAMING "flatMapGroupsWithState.stateFormatVersion\":\"2\","
@@ -20,4 +24,95 @@ const char *offset_conf_new(struct arena *arena, const struct options *options)
                         "\"" STREAMING "join.stateFormatVersion\":\"2\","
                         "\"" STREAMING "stateStore.compression.codec\":\"lz4\"}",
                         options->shuffle_partitions);
+}
+
+/* What decides how state is written, the one value that is built, and what a file that does not say
+ * means (Spark: the behaviour from before the key existed). */
+static const struct format_key {
+    const char *name;
+    const char *built;
+    const char *absent;
+} format_keys[] = {
+    {STREAMING "stateStore.providerClass", PROVIDER, PROVIDER},
+    {STREAMING "aggregation.stateFormatVersion", "2", "1"},
+    {STREAMING "stateStore.compression.codec", "lz4", "lz4"},
+    {STREAMING "stateStore.encodingFormat", "unsaferow", "unsaferow"},
+    {STREAMING "stateStore.rowChecksum.enabled", "false", "false"},
+};
+
+static enum status
+read_partitions(const struct document *document, int64_t *partitions, struct diag *diag)
+{
+    const char *name = SQL "shuffle.partitions";
+    const json_t *value = json_object_get(document->root, name);
+    if (value == NULL) {
+        return OK;
+    }
+    const char *text = json_string_value(value);
+    int64_t number = 0;
+    for (const char *digit = text; digit != NULL && *digit != '\0'; digit++) {
+        if (*digit < '0' || *digit > '9' || number > PARTITIONS_MAX) {
+            number = 0;
+            break;
+        }
+        number = 10 * number + (*digit - '0');
+    }
+    if (number < 1 || number > PARTITIONS_MAX) {
+        char path[DOCUMENT_PATH_SIZE] = "";
+        document_path_member(path, name);
+        return document_fail(document,
+                             diag,
+                             "MALFORMED_LOG",
+                             path,
+                             false,
+                             "\"%s\" is no number of partitions from 1 to %d: the state is spread "
+                             "over as many partitions as the checkpoint began with. Restore the "
+                             "file from a copy, or start with a new checkpointLocation",
+                             text == NULL ? "" : text,
+                             (int)PARTITIONS_MAX);
+    }
+    *partitions = number;
+    return OK;
+}
+
+static enum status check_formats(const struct document *document, struct diag *diag)
+{
+    for (size_t i = 0; i < sizeof format_keys / sizeof *format_keys; i++) {
+        const struct format_key *key = &format_keys[i];
+        const json_t *value = json_object_get(document->root, key->name);
+        const char *text = value == NULL ? key->absent : json_string_value(value);
+        if (text == NULL || strcmp(text, key->built) != 0) {
+            char path[DOCUMENT_PATH_SIZE] = "";
+            document_path_member(path, key->name);
+            return document_fail(document,
+                                 diag,
+                                 "UNSUPPORTED_STATE_FORMAT",
+                                 path,
+                                 false,
+                                 "the checkpoint's state was written with %s = %s%s; only %s is "
+                                 "built. Run this query where it was run, or start with a new "
+                                 "checkpointLocation",
+                                 key->name,
+                                 text == NULL ? "(no text)" : text,
+                                 value == NULL ? " (what a conf without the key means)" : "",
+                                 key->built);
+        }
+    }
+    return OK;
+}
+
+enum status offset_conf_read(
+    struct arena *arena, const char *path, const char *conf, int64_t *partitions, struct diag *diag)
+{
+    struct document document = {0};
+    TRY(document_parse(arena, path, bytes_of_text(conf), "MALFORMED_LOG", &document, diag));
+    enum status status =
+        json_is_object(document.root)
+            ? check_formats(&document, diag)
+            : diag_fail(diag, "MALFORMED_LOG", "the conf of %s is no object", path);
+    if (status == OK) {
+        status = read_partitions(&document, partitions, diag);
+    }
+    document_free(&document);
+    return status;
 }

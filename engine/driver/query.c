@@ -53,8 +53,9 @@ on_register(struct query *query, connection_id connection, const struct message 
     if (request->first && executor != NULL && executor->connection != connection) {
         query_lose_executor(query, executor->connection, "its name began anew");
     }
+    const struct executor_identity identity = {request->name, request->address};
     executor = executors_register(
-        &query->executors, connection, request->name, query->plan->options.executor_cores, &known);
+        &query->executors, connection, &identity, query->plan->options.executor_cores, &known);
     if (executor == NULL) {
         network_close(&query->ports->network, connection);
         return;

@@ -8,7 +8,8 @@
 #include "engine/driver/commit_coordinator.h"
 #include "engine/driver/driver.h"
 #include "engine/driver/executors.h"
-#include "engine/driver/task_set.h"
+#include "engine/driver/job.h"
+#include "engine/driver/progress.h"
 #include "engine/source/offsets.h"
 
 struct query {
@@ -29,16 +30,24 @@ struct query {
     struct offsets planned;  /* rerun only */
     struct offsets position; /* where next_batch begins; no topic yet: a new query */
     struct arena position_arena;
-    int64_t watermark_ms;
+    int64_t watermark_ms; /* Wm(next_batch): what it evicts up to */
+    int64_t late_ms;      /* Wm(next_batch - 1), 0 before batch 0: what is late in it */
     int64_t timestamp_ms; /* rerun: of offsets/<next_batch> */
     const char *conf;     /* as the checkpoint says; NULL: a new query */
+    int64_t partitions;   /* of the shuffle and the state, as `conf` says; 0: a stateless plan */
+    bool state_checked;   /* in this run, against what the checkpoint says of its state */
     bool bounded;         /* availableNow: `bound` is known */
     struct offsets bound;
 
     /* The batch that runs. */
     struct arena batch_arena;
-    struct task_set *tasks; /* NULL: no tasks are being run */
+    struct job *job; /* NULL: no tasks are being run */
     struct commit_coordinator coordinator;
+    struct progress progress;
+
+    /* State locality: which executor ran a shuffle partition last, 0: none. It may still have the
+     * partition's state in memory. Ids are of this session, and so is this knowledge. */
+    int64_t *state_executors; /* `partitions` of them, or NULL */
 
     struct executors executors;
     bool ending; /* the goodbye is said: who hangs up now is not lost */

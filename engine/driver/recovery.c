@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
 #include "engine/checkpoint/metadata_log.h"
+#include "engine/driver/offset_conf.h"
 
 /* ---- the decision --------------------------------------------------------------------------- */
 
@@ -231,7 +232,26 @@ static enum status read_initial(struct query *query, struct diag *diag)
     return status == OK || diag->set ? status : fail_read(path, status, "read", diag);
 }
 
-/* The position from the newest entries of offsets. */
+/* Below 0, or gone back, no watermark ever is: a file was exchanged for another. */
+static enum status check_watermarks(struct query *query, int64_t batch, struct diag *diag)
+{
+    if (query->late_ms >= 0 && query->watermark_ms >= query->late_ms) {
+        return OK;
+    }
+    char path[256];
+    char text[512];
+    (void)snprintf(path, sizeof path, "%s/%" PRId64, query->offsets_log, batch);
+    (void)snprintf(text,
+                   sizeof text,
+                   "batchWatermarkMs is %" PRId64 " after %" PRId64 " in the batch before: a "
+                   "watermark begins at 0 and never goes back, so one of the two files is not what "
+                   "was written. Restore it from a copy, or start with a new checkpointLocation",
+                   query->watermark_ms,
+                   query->late_ms);
+    return refuse(diag, path, text);
+}
+
+/* The position and the watermarks from the newest entries of offsets. */
 static enum status restore_offsets(struct query *query,
                                    const struct recovery_decision *decision,
                                    int64_t newest,
@@ -241,6 +261,7 @@ static enum status restore_offsets(struct query *query,
     struct offsets ends = {0};
     TRY(read_offsets(query, newest, &entry, &ends, diag));
     query->watermark_ms = entry.batch_watermark_ms;
+    query->late_ms = entry.batch_watermark_ms; /* of the next batch */
     query->timestamp_ms = entry.batch_timestamp_ms;
     query->conf = strcmp(entry.conf, "{}") == 0 ? NULL : entry.conf;
     if (decision->kind == RECOVERY_NEXT) {
@@ -248,10 +269,13 @@ static enum status restore_offsets(struct query *query,
         return OK;
     }
     query->planned = ends;
+    query->late_ms = 0;
     if (newest == 0) {
         return read_initial(query, diag);
     }
-    return read_offsets(query, newest - 1, &entry, &query->position, diag);
+    TRY(read_offsets(query, newest - 1, &entry, &query->position, diag));
+    query->late_ms = entry.batch_watermark_ms;
+    return check_watermarks(query, newest, diag);
 }
 
 /* The watermark never goes back: the later of what offsets/O and commits/O say. */
@@ -265,6 +289,24 @@ static enum status restore_watermark(struct query *query, int64_t batch, struct 
     if (next_ms > query->watermark_ms) {
         query->watermark_ms = next_ms;
     }
+    return check_watermarks(query, batch, diag);
+}
+
+/* A stateful query goes on with the partitions that its state has, whatever the option says today.
+ */
+static enum status restore_partitions(struct query *query, int64_t newest, struct diag *diag)
+{
+    if (query->plan->aggregation == NULL) {
+        return OK;
+    }
+    query->partitions = query->plan->options.shuffle_partitions;
+    if (query->conf != NULL) {
+        const char *path = arena_printf(&query->arena, "%s/%" PRId64, query->offsets_log, newest);
+        TRY(offset_conf_read(&query->arena, path, query->conf, &query->partitions, diag));
+    }
+    require(query->partitions > 0);
+    query->state_executors =
+        arena_alloc(&query->arena, (size_t)query->partitions * sizeof *query->state_executors);
     return OK;
 }
 
@@ -351,6 +393,7 @@ enum status recovery_run(struct query *query, struct diag *diag)
     if (decision.kind == RECOVERY_NEXT) {
         TRY(restore_watermark(query, latest(&logs.commits), diag));
     }
+    TRY(restore_partitions(query, latest(&logs.offsets), diag));
     TRY(make_durable(query, diag));
     query->next_batch = decision.batch;
     query->rerun = decision.kind == RECOVERY_RERUN;

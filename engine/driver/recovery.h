@@ -6,6 +6,10 @@
  *   C == O-1                 batch O was planned and not finished: it runs again, with exactly the
  *                            ends, watermark and timestamp of offsets/O
  *
+ * Watermarks: the next batch evicts up to the later of what offsets/O and commits/O say, and what
+ * is behind offsets/O's is late in it; a batch that runs again takes the former from offsets/O and
+ * the latter from offsets/(O-1). The number of shuffle partitions is the recorded one.
+ *
  * Everything else is refused by name. Spark is silent or merely warns about most of it, and goes on
  * to lose or repeat rows: commits without offsets, C < O-1 (batches C+1..O-1 may never have reached
  * the table), C > O, holes in either log (SPARK-38033), offsets/(O-1) missing.

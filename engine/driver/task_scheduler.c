@@ -1,8 +1,7 @@
 #include "engine/driver/task_scheduler.h"
 
-#include <inttypes.h>
-
 #include "engine/base/check.h"
+#include "engine/base/failpoint.h"
 
 static void trace(struct query *query,
                   enum engine_event event,
@@ -19,59 +18,134 @@ static void trace(struct query *query,
                                       .text = text});
 }
 
-static void send_task(struct query *query, int64_t index, struct executor_entry *executor)
+/* Whose attempt an event is about is told by its text where the kind leaves it open. */
+static const char *stage_text(const struct attempt_id *id)
 {
-    struct attempt_id id = task_set_launch(query->tasks, index, executor->id);
-    const struct kafka_range *range = &query->tasks->tasks[index].range;
-    executor->running++;
-    trace(query, EVENT_TASK_SENT, &id, executor->id, NULL);
-    struct message message = {.kind = MESSAGE_RUN_TASK, .id = id};
-    message.task = (struct message_run_task){
-        .partition = range->partition, .from = range->from, .until = range->until};
-    query_send(query, executor->connection, &message);
+    return id->stage == STAGE_MAP ? "map" : NULL;
 }
 
-/* Pending tasks to free slots, in task order, until either runs out. */
-static void send_tasks(struct query *query)
+/* ---- giving tasks to executors -------------------------------------------------------------- */
+
+/* Where the state of a result task may be in memory; NULL: nowhere, or it needs none. */
+static struct executor_entry *
+preferred(struct query *query, const struct task_set *set, int64_t index)
 {
-    for (;;) {
-        int64_t index = task_set_pending(query->tasks);
-        struct executor_entry *executor = executors_free_slot(&query->executors);
-        if (index < 0 || executor == NULL) {
-            return;
+    if (set->stage != STAGE_RESULT || query->state_executors == NULL) {
+        return NULL;
+    }
+    return executors_with_id(&query->executors, query->state_executors[index]);
+}
+
+/* The next waiting task and its executor: first tasks whose preferred executor is free, then those
+ * that prefer nobody, then any. NULL: no slot is free. */
+static struct executor_entry *
+choose(struct query *query, const struct task_set *set, int64_t *index)
+{
+    struct executor_entry *free = executors_free_slot(&query->executors);
+    int64_t homeless = -1;
+    if (free == NULL) {
+        return NULL;
+    }
+    for (int64_t i = task_set_pending(set); i < (int64_t)set->count; i++) {
+        if (set->tasks[i].state != TASK_PENDING) {
+            continue;
         }
-        send_task(query, index, executor);
+        struct executor_entry *home = preferred(query, set, i);
+        if (home != NULL && home->running < home->slots) {
+            *index = i;
+            return home;
+        }
+        if (home == NULL && homeless < 0) {
+            homeless = i;
+            if (set->stage != STAGE_RESULT || query->state_executors == NULL) {
+                break; /* so are they all */
+            }
+        }
+    }
+    *index = homeless >= 0 ? homeless : task_set_pending(set);
+    return free;
+}
+
+/* The state of a partition moves to `executor`: who had it forgets it. */
+static void move_state(struct query *query, const struct attempt_id *id, int64_t executor)
+{
+    if (id->stage != STAGE_RESULT || query->state_executors == NULL) {
+        return;
+    }
+    struct executor_entry *former =
+        executors_with_id(&query->executors, query->state_executors[id->task]);
+    query->state_executors[id->task] = executor;
+    if (former != NULL && former->id != executor) {
+        query_send(query,
+                   former->connection,
+                   &(struct message){.kind = MESSAGE_UNLOAD_STATE, .partition = id->task});
     }
 }
 
-/* Spark's text of SparkException "Job aborted due to stage failure", in our words. */
-static enum status give_up(const struct task_set *set, struct diag *diag)
+static void
+send_task(struct query *query, struct task_set *set, int64_t index, struct executor_entry *executor)
 {
-    const struct task *task = &set->tasks[set->given_up];
-    return diag_fail(diag,
-                     "STREAM_FAILED",
-                     "task %" PRId64 " of batch %" PRId64 " (partition %" PRId32
-                     ", offsets %" PRId64 " to %" PRId64 ") failed %" PRId64
-                     " times (spark.task.maxFailures), last: %s [%s]",
-                     set->given_up,
-                     set->batch,
-                     task->range.partition,
-                     task->range.from,
-                     task->range.until,
-                     task->failures,
-                     set->error_text,
-                     set->error_class);
+    struct message message = {.kind = MESSAGE_RUN_TASK};
+    int64_t executor_id = executor->id;
+    message.id = job_launch(query->job, set, index, executor_id, executor->address, &message.task);
+    executor->running++;
+    trace(query, EVENT_TASK_SENT, &message.id, executor_id, stage_text(&message.id));
+    query_send(query, executor->connection, &message); /* `executor` may be gone now */
+    move_state(query, &message.id, executor_id);
+}
+
+/* Waiting tasks to free slots until either runs out. */
+static void send_tasks(struct query *query)
+{
+    struct task_set *set = NULL;
+    while ((set = job_runnable(query->job)) != NULL) {
+        int64_t index = -1;
+        struct executor_entry *executor = choose(query, set, &index);
+        if (executor == NULL) {
+            return;
+        }
+        send_task(query, set, index, executor);
+    }
+}
+
+/* ---- the job -------------------------------------------------------------------------------- */
+
+static void stage_ended(struct query *query, const struct task_set *set)
+{
+    trace_event(&query->ports->trace,
+                &(struct trace_entry){.kind = EVENT_STAGE_ENDED,
+                                      .batch = set->batch,
+                                      .a = (int64_t)set->stage,
+                                      .b = set->stage_attempt});
+}
+
+/* The map stage ends once an attempt of it; no result task has been launched the first time. */
+static void note_mapped(struct query *query, int64_t *mapped)
+{
+    const struct task_set *map = query->job->map;
+    if (map == NULL || !job_mapped(query->job) || *mapped == map->stage_attempt) {
+        return;
+    }
+    bool first = *mapped < 0;
+    *mapped = map->stage_attempt;
+    stage_ended(query, map);
+    if (first) {
+        failpoint(FP_STAGE_MAPPED, map->batch);
+    }
 }
 
 static enum status run(struct query *query, bool *done, struct diag *diag)
 {
-    struct task_set *set = query->tasks;
+    struct job *job = query->job;
+    int64_t mapped = -1; /* the map stage's attempt that was seen to end */
     *done = false;
     for (;;) {
-        if (set->given_up >= 0) {
-            return give_up(set, diag);
+        if (job_given_up(job)) {
+            return job_fail(job, diag);
         }
-        if (set->finished == set->count) {
+        note_mapped(query, &mapped);
+        if (job_finished(job)) {
+            stage_ended(query, job->result);
             *done = true;
             return OK;
         }
@@ -84,22 +158,23 @@ static enum status run(struct query *query, bool *done, struct diag *diag)
 }
 
 enum status task_scheduler_run(struct query *query,
-                               const struct kafka_range *ranges,
-                               size_t count,
-                               struct task_set **set,
+                               const struct job_plan *plan,
+                               struct job **job,
                                bool *done,
                                struct diag *diag)
 {
-    require(query->tasks == NULL);
-    struct attempt_id id = {.session = query->session, .batch = query->next_batch};
-    query->tasks = task_set_new(
-        &query->batch_arena, id, query->plan->options.task_max_failures, ranges, count);
-    *set = query->tasks;
-    commit_coordinator_begin(&query->coordinator, &query->batch_arena, id.session, id.batch, count);
+    require(query->job == NULL);
+    query->job = job_new(&query->batch_arena, plan);
+    *job = query->job;
+    commit_coordinator_begin(&query->coordinator,
+                             &query->batch_arena,
+                             plan->session,
+                             plan->batch,
+                             query->job->result->count);
     enum status status = run(query, done, diag);
     /* From here on nobody gets a commit, and no result is taken: what still runs is a zombie. */
     commit_coordinator_end(&query->coordinator);
-    query->tasks = NULL;
+    query->job = NULL;
     return status;
 }
 
@@ -116,18 +191,21 @@ on_ask(struct query *query, struct executor_entry *executor, const struct attemp
 }
 
 /* The second line behind the coordinator: a result is taken from the attempt that runs now, on its
- * executor, and only if it holds the commit. Without it a late result of a lost attempt would end
- * the task, and the file of an attempt that never got the commit would enter the table. */
+ * executor, and in the result stage only if it holds the commit. Without it a late result of a lost
+ * attempt would end the task, and the file of an attempt that never got the commit would enter the
+ * table. */
 static void on_done(struct query *query,
                     struct executor_entry *executor,
                     const struct attempt_id *id,
-                    const struct delta_file *file)
+                    const struct message_task_done *done)
 {
-    if (task_set_repeats(query->tasks, id, executor->id)) {
+    const struct task_set *set = job_stage(query->job, id);
+    if (task_set_repeats(set, id, executor->id)) {
         return; /* said twice, heard twice: the first time counted */
     }
-    const char *refusal = task_set_refusal(query->tasks, id, executor->id);
-    if (refusal == NULL && !commit_coordinator_holds(&query->coordinator, id)) {
+    const char *refusal = task_set_refusal(set, id, executor->id);
+    if (refusal == NULL && id->stage == STAGE_RESULT &&
+        !commit_coordinator_holds(&query->coordinator, id)) {
         refusal = "its commit was not granted";
     }
     if (refusal != NULL) {
@@ -135,8 +213,17 @@ static void on_done(struct query *query,
         return;
     }
     executor->running--;
-    task_set_done(query->tasks, id, file);
-    trace(query, EVENT_TASK_ENDED, id, file->rows, NULL);
+    job_done(query->job, id, done);
+    int64_t rows = id->stage == STAGE_MAP ? done->rows_read : done->file.rows;
+    trace(query, EVENT_TASK_ENDED, id, rows, stage_text(id));
+}
+
+static void lose_outputs(struct query *query, int64_t executor)
+{
+    struct attempt_id id;
+    while (job_lose_output(query->job, executor, &id)) {
+        trace(query, EVENT_MAP_OUTPUT_LOST, &id, executor, NULL);
+    }
 }
 
 static void on_failed(struct query *query,
@@ -144,16 +231,19 @@ static void on_failed(struct query *query,
                       const struct attempt_id *id,
                       const struct message_failure *failure)
 {
-    const char *refusal = task_set_refusal(query->tasks, id, executor->id);
+    const struct task_set *set = job_stage(query->job, id);
+    const char *refusal = task_set_refusal(set, id, executor->id);
     if (refusal != NULL) {
         trace(query, EVENT_RESULT_REFUSED, id, 0, refusal);
         return;
     }
     executor->running--;
     commit_coordinator_failed(&query->coordinator, id);
-    task_set_failed(query->tasks, id, failure);
-    trace(
-        query, EVENT_TASK_FAILED, id, query->tasks->tasks[id->task].failures, failure->error_class);
+    int64_t lost = job_failed(query->job, id, failure);
+    trace(query, EVENT_TASK_FAILED, id, set->tasks[id->task].failures, failure->error_class);
+    if (lost >= 0) {
+        lose_outputs(query, lost);
+    }
 }
 
 void task_scheduler_message(struct query *query,
@@ -165,7 +255,7 @@ void task_scheduler_message(struct query *query,
         on_ask(query, executor, &message->id);
         return;
     case MESSAGE_TASK_DONE:
-        on_done(query, executor, &message->id, &message->done.file);
+        on_done(query, executor, &message->id, &message->done);
         return;
     case MESSAGE_TASK_FAILED:
         on_failed(query, executor, &message->id, &message->failure);
@@ -186,19 +276,15 @@ void task_scheduler_message(struct query *query,
 
 void task_scheduler_executor_lost(struct query *query, int64_t executor)
 {
-    struct task_set *set = query->tasks;
-    if (set == NULL) {
+    struct attempt_id id;
+    if (query->job == NULL) {
         return;
     }
-    for (size_t i = 0; i < set->count; i++) {
-        const struct task *task = &set->tasks[i];
-        if (task->state != TASK_RUNNING || task->executor != executor) {
-            continue;
-        }
-        struct attempt_id id = task_set_attempt(set, (int64_t)i);
-        /* In this order: from now on the attempt is a zombie, whatever it still says. */
+    while (job_lose_attempt(query->job, executor, &id)) {
+        /* From now on the attempt is a zombie, whatever it still says. */
         commit_coordinator_failed(&query->coordinator, &id);
-        task_set_executor_lost(set, &id);
-        trace(query, EVENT_TASK_FAILED, &id, task->failures, "executor lost");
+        const struct task_set *set = job_stage(query->job, &id);
+        trace(query, EVENT_TASK_FAILED, &id, set->tasks[id.task].failures, "executor lost");
     }
+    lose_outputs(query, executor);
 }

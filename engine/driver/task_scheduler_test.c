@@ -102,7 +102,8 @@ static void hear_broken(connection_id connection)
 
 static void registers(connection_id connection, const char *name)
 {
-    hear(connection, &(struct message){.kind = MESSAGE_REGISTER, .name = name, .first = true});
+    hear(connection,
+         &(struct message){.kind = MESSAGE_REGISTER, .name = name, .address = name, .first = true});
 }
 
 static void asks(connection_id connection, struct attempt_id id)
@@ -139,6 +140,12 @@ static void good(connection_id connection, const struct message *message)
 /* ---- the query ---- */
 
 static const struct kafka_range ranges[] = {{0, 0, 4}, {1, 0, 4}, {2, 0, 4}};
+static const struct job_plan stateless = {.session = 77,
+                                          .batch = 3,
+                                          .task_max_failures = 4,
+                                          .stage_max_attempts = 4,
+                                          .ranges = ranges,
+                                          .range_count = 3};
 
 static void setup(void)
 {
@@ -170,15 +177,15 @@ static void teardown(void)
 
 TestSuite(task_scheduler, .init = setup, .fini = teardown);
 
-static struct task_set *run_all(void)
+static struct job *run_all(void)
 {
-    struct task_set *set = NULL;
+    struct job *job = NULL;
     struct diag diag = {0};
     bool done = false;
-    enum status status = task_scheduler_run(&query, ranges, 3, &set, &done, &diag);
+    enum status status = task_scheduler_run(&query, &stateless, &job, &done, &diag);
     cr_assert(eq(int, status, OK), "%s", diag.text);
     cr_assert(done);
-    return set;
+    return job;
 }
 
 Test(task_scheduler, spreads_tasks_and_takes_each_file_once)
@@ -186,16 +193,16 @@ Test(task_scheduler, spreads_tasks_and_takes_each_file_once)
     world.on_sent = good;
     registers(11, "executor 1");
     registers(12, "executor 2");
-    struct task_set *set = run_all();
-    cr_assert_str_eq(set->tasks[0].file.path, "part-0-0");
-    cr_assert_str_eq(set->tasks[1].file.path, "part-1-0");
-    cr_assert_str_eq(set->tasks[2].file.path, "part-2-0");
+    const struct task_set *set = run_all()->result;
+    cr_assert_str_eq(set->tasks[0].done.file.path, "part-0-0");
+    cr_assert_str_eq(set->tasks[1].done.file.path, "part-1-0");
+    cr_assert_str_eq(set->tasks[2].done.file.path, "part-2-0");
     cr_assert(eq(int, world.tasks_sent[11] + world.tasks_sent[12], 3));
     cr_assert(world.tasks_sent[11] > 0 && world.tasks_sent[12] > 0);
     cr_assert(eq(i64, executors_find(&query.executors, 11)->running, 0));
     cr_assert(eq(i64, executors_find(&query.executors, 12)->running, 0));
     cr_assert(eq(int, world.events_traced[EVENT_TASK_ENDED], 3));
-    cr_assert_null(query.tasks);
+    cr_assert_null(query.job);
 }
 
 static void hasty(connection_id connection, const struct message *message)
@@ -213,7 +220,7 @@ Test(task_scheduler, result_without_the_commit_is_refused_and_a_repeated_one_ign
 {
     world.on_sent = hasty;
     registers(11, "executor 1");
-    struct task_set *set = run_all();
+    const struct task_set *set = run_all()->result;
     cr_assert(eq(sz, set->finished, 3));
     cr_assert(eq(int, world.events_traced[EVENT_RESULT_REFUSED], 3));
     cr_assert(eq(int, world.events_traced[EVENT_TASK_ENDED], 3));
@@ -230,12 +237,12 @@ static void failing(connection_id connection, const struct message *message)
 
 Test(task_scheduler, fourth_failure_of_a_task_ends_the_query_with_its_error)
 {
-    struct task_set *set = NULL;
+    struct job *job = NULL;
     struct diag diag = {0};
     bool done = true;
     world.on_sent = failing;
     registers(11, "executor 1");
-    enum status status = task_scheduler_run(&query, ranges, 3, &set, &done, &diag);
+    enum status status = task_scheduler_run(&query, &stateless, &job, &done, &diag);
     cr_assert(eq(int, status, ERR_FAILED));
     cr_assert_str_eq(diag.error_class, "STREAM_FAILED");
     cr_assert_not_null(strstr(diag.text, "task 1 of batch 3"));
@@ -259,7 +266,9 @@ static void one_sleeps(connection_id connection, const struct message *message)
     if (asleep && connection == 12 && message->kind == MESSAGE_RUN_TASK &&
         message->id.task == sleeper.task) {
         asleep = false;
-        hear(13, &(struct message){.kind = MESSAGE_REGISTER, .name = "executor 1"});
+        hear(13,
+             &(struct message){
+                 .kind = MESSAGE_REGISTER, .name = "executor 1", .address = "executor 1"});
         asks(13, sleeper);
         is_done(13, sleeper);
         fails(13, sleeper);
@@ -288,14 +297,14 @@ Test(task_scheduler, silent_executor_is_lost_and_its_zombie_refused)
     registers(11, "executor 1");
     registers(12, "executor 2");
     int64_t begun_us = world.now_us;
-    struct task_set *set = run_all();
+    const struct task_set *set = run_all()->result;
     cr_assert(world.now_us >= begun_us + plan.options.network_timeout_us);
     cr_assert(eq(int, world.events_traced[EVENT_EXECUTOR_LOST], 1));
     cr_assert_null(executors_find(&query.executors, 11));
     cr_assert_not_null(executors_find(&query.executors, 12));
     cr_assert(eq(i64, set->tasks[sleeper.task].attempt, 1));
     cr_assert(eq(i64, set->tasks[sleeper.task].failures, 0));
-    cr_assert_str_eq(set->tasks[sleeper.task].file.path,
+    cr_assert_str_eq(set->tasks[sleeper.task].done.file.path,
                      arena_printf(&world.arena, "part-%d-1", (int)sleeper.task));
     cr_assert(eq(int, world.events_traced[EVENT_RESULT_REFUSED], 2));
 }
@@ -331,7 +340,7 @@ Test(task_scheduler, tasks_of_a_broken_connection_run_elsewhere)
     world.on_sent = breaks_at_the_first_task;
     registers(11, "executor 1");
     registers(12, "executor 2");
-    struct task_set *set = run_all();
+    const struct task_set *set = run_all()->result;
     cr_assert(eq(int, world.tasks_sent[12], 3));
     cr_assert(eq(i64, set->tasks[0].failures, 0));
     cr_assert(eq(int, world.events_traced[EVENT_EXECUTOR_LOST], 1));
@@ -355,7 +364,9 @@ Test(task_scheduler, new_process_displaces_its_name_but_one_that_comes_back_does
     struct diag diag = {0};
     registers(11, "executor 1");
     registers(12, "executor 1");
-    hear(13, &(struct message){.kind = MESSAGE_REGISTER, .name = "executor 1"});
+    hear(
+        13,
+        &(struct message){.kind = MESSAGE_REGISTER, .name = "executor 1", .address = "executor 1"});
     for (int i = 0; i < 3; i++) {
         cr_assert(eq(int, query_step(&query, INT64_MAX, &diag), OK));
     }
@@ -367,7 +378,7 @@ Test(task_scheduler, new_process_displaces_its_name_but_one_that_comes_back_does
 Test(task_scheduler, strangers_and_nonsense_are_hung_up_on)
 {
     struct diag diag = {0};
-    struct attempt_id id = {.session = 77, .batch = 3};
+    struct attempt_id id = {.session = 77, .batch = 3, .stage = STAGE_RESULT};
     asks(15, id); /* never registered */
     registers(11, "executor 1");
     hear(11, &(struct message){.kind = MESSAGE_GOODBYE});
@@ -388,11 +399,11 @@ Test(task_scheduler, strangers_and_nonsense_are_hung_up_on)
 
 Test(task_scheduler, asked_to_stop_with_nobody_there_it_does_not_wait_for_ever)
 {
-    struct task_set *set = NULL;
+    struct job *job = NULL;
     struct diag diag = {0};
     bool done = true;
     world.stop = true;
-    cr_assert(eq(int, task_scheduler_run(&query, ranges, 3, &set, &done, &diag), OK));
+    cr_assert(eq(int, task_scheduler_run(&query, &stateless, &job, &done, &diag), OK));
     cr_assert_not(done);
 }
 
@@ -404,14 +415,16 @@ Test(task_scheduler, asked_to_stop_it_finishes)
     registers(11, "executor 1");
     cr_assert(eq(int, query_step(&query, INT64_MAX, &diag), OK));
     world.stop = true;
-    cr_assert(eq(sz, run_all()->finished, 3));
+    cr_assert(eq(sz, run_all()->result->finished, 3));
 }
 
 Test(task_scheduler, nothing_to_run_is_done)
 {
-    struct task_set *set = NULL;
+    struct job *job = NULL;
     struct diag diag = {0};
     bool done = false;
-    cr_assert(eq(int, task_scheduler_run(&query, NULL, 0, &set, &done, &diag), OK));
+    struct job_plan nothing = stateless;
+    nothing.range_count = 0;
+    cr_assert(eq(int, task_scheduler_run(&query, &nothing, &job, &done, &diag), OK));
     cr_assert(done);
 }

@@ -11,12 +11,13 @@ struct task_set *task_set_new(struct arena *arena,
     struct task_set *set = arena_alloc(arena, sizeof *set);
     *set = (struct task_set){.session = id.session,
                              .batch = id.batch,
+                             .stage = (enum stage)id.stage,
                              .failures_max = failures_max,
                              .arena = arena,
                              .tasks = arena_alloc(arena, count * sizeof *set->tasks),
                              .count = count,
                              .given_up = -1};
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && ranges != NULL; i++) {
         set->tasks[i].range = ranges[i];
     }
     return set;
@@ -38,6 +39,7 @@ struct attempt_id task_set_attempt(const struct task_set *set, int64_t task)
     require((size_t)task < set->count);
     return (struct attempt_id){.session = set->session,
                                .batch = set->batch,
+                               .stage = set->stage,
                                .task = task,
                                .attempt = set->tasks[task].attempt};
 }
@@ -50,6 +52,7 @@ struct attempt_id task_set_launch(struct task_set *set, int64_t index, int64_t e
     require(task->state == TASK_PENDING);
     task->state = TASK_RUNNING;
     task->executor = executor;
+    task->stage_attempt = set->stage_attempt;
     task->attempt = task->attempts++;
     return task_set_attempt(set, index);
 }
@@ -57,7 +60,8 @@ struct attempt_id task_set_launch(struct task_set *set, int64_t index, int64_t e
 const char *
 task_set_refusal(const struct task_set *set, const struct attempt_id *id, int64_t executor)
 {
-    if (set == NULL || id->session != set->session || id->batch != set->batch) {
+    if (set == NULL || id->session != set->session || id->batch != set->batch ||
+        id->stage != (int64_t)set->stage) {
         return set != NULL && id->session != set->session ? "another session"
                                                           : "the batch is not being run";
     }
@@ -76,8 +80,8 @@ task_set_refusal(const struct task_set *set, const struct attempt_id *id, int64_
 
 bool task_set_repeats(const struct task_set *set, const struct attempt_id *id, int64_t executor)
 {
-    if (set == NULL || id->session != set->session || id->batch != set->batch || id->task < 0 ||
-        (uint64_t)id->task >= set->count) {
+    if (set == NULL || id->session != set->session || id->batch != set->batch ||
+        id->stage != (int64_t)set->stage || id->task < 0 || (uint64_t)id->task >= set->count) {
         return false;
     }
     const struct task *task = &set->tasks[id->task];
@@ -90,6 +94,7 @@ static struct task *running(struct task_set *set, const struct attempt_id *id)
 {
     require(id->session == set->session);
     require(id->batch == set->batch);
+    require(id->stage == (int64_t)set->stage);
     require(id->task >= 0);
     require((size_t)id->task < set->count);
     struct task *task = &set->tasks[id->task];
@@ -103,13 +108,15 @@ static const char *maybe_copy(struct arena *arena, const char *text)
     return text == NULL ? NULL : arena_strdup(arena, text);
 }
 
-void task_set_done(struct task_set *set, const struct attempt_id *id, const struct delta_file *file)
+void task_set_done(struct task_set *set,
+                   const struct attempt_id *id,
+                   const struct message_task_done *done)
 {
     struct task *task = running(set, id);
     task->state = TASK_FINISHED;
-    task->file = *file;
-    task->file.path = maybe_copy(set->arena, file->path);
-    task->file.stats = maybe_copy(set->arena, file->stats);
+    task->done = *done;
+    task->done.file.path = maybe_copy(set->arena, done->file.path);
+    task->done.file.stats = maybe_copy(set->arena, done->file.stats);
     set->finished++;
     require(set->finished <= set->count);
 }
@@ -131,7 +138,18 @@ void task_set_failed(struct task_set *set,
     }
 }
 
-void task_set_executor_lost(struct task_set *set, const struct attempt_id *id)
+void task_set_again(struct task_set *set, const struct attempt_id *id)
 {
     running(set, id)->state = TASK_PENDING;
+}
+
+void task_set_result_lost(struct task_set *set, int64_t index)
+{
+    require(index >= 0);
+    require((size_t)index < set->count);
+    struct task *task = &set->tasks[index];
+    require(task->state == TASK_FINISHED);
+    require(set->finished > 0);
+    task->state = TASK_PENDING;
+    set->finished--;
 }

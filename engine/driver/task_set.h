@@ -1,5 +1,6 @@
-/* The tasks of one batch and what is known of their attempts: which wait, which run where, which
- * are done, and when the batch must be given up. Decides; never sends, waits or writes.
+/* The tasks of one stage of a batch and what is known of their attempts: which wait, which run
+ * where, which are done, and when the batch must be given up. Decides; never sends, waits or
+ * writes. What two stages of a batch have to do with each other stands in job.h.
  *
  * Counting (Spark TaskSetManager; spark-checkpoint 2.8): the maxFailures-th counted failure of the
  * same task ends the batch. An exception counts. A denied commit does not. A lost executor does
@@ -20,18 +21,22 @@
 enum task_state { TASK_PENDING, TASK_RUNNING, TASK_FINISHED };
 
 struct task {
-    struct kafka_range range;
+    struct kafka_range range; /* of a task that reads Kafka */
     enum task_state state;
-    int64_t attempt;  /* RUNNING, FINISHED: the attempt's number */
-    int64_t executor; /* RUNNING, FINISHED: its executor */
-    int64_t attempts; /* begun so far; the next one's number */
-    int64_t failures; /* counted ones */
-    struct delta_file file;
+    int64_t attempt;               /* RUNNING, FINISHED: the attempt's number */
+    int64_t executor;              /* RUNNING, FINISHED: its executor */
+    int64_t stage_attempt;         /* RUNNING, FINISHED: the stage's attempt that launched it */
+    int64_t changed;               /* RUNNING, FINISHED: since when, in steps of the job (job.h) */
+    int64_t attempts;              /* begun so far; the next one's number */
+    int64_t failures;              /* counted ones */
+    struct message_task_done done; /* FINISHED */
 };
 
 struct task_set {
     uint64_t session;
     int64_t batch;
+    enum stage stage;
+    int64_t stage_attempt; /* from 0 on (Spark: Stage.latestInfo.attemptNumber) */
     int64_t failures_max;
     struct arena *arena; /* the batch's */
     struct task *tasks;
@@ -42,9 +47,10 @@ struct task_set {
     const char *error_text; /* of the given-up task's last failure */
 };
 
-/* One task a range, all pending. */
+/* `count` tasks, all pending.
+ * * ranges  one a task, copied; NULL: these tasks do not read Kafka */
 struct task_set *task_set_new(struct arena *arena,
-                              struct attempt_id id, /* session and batch */
+                              struct attempt_id id, /* session, batch and stage */
                               int64_t failures_max,
                               const struct kafka_range *ranges,
                               size_t count);
@@ -63,21 +69,24 @@ task_set_refusal(const struct task_set *set, const struct attempt_id *id, int64_
 /* Is it the very attempt whose result was taken already? */
 bool task_set_repeats(const struct task_set *set, const struct attempt_id *id, int64_t executor);
 
-/* The running attempt `id` is done and wrote `file` (copied). */
+/* The running attempt `id` is done; its report is copied. */
 void task_set_done(struct task_set *set,
                    const struct attempt_id *id,
-                   const struct delta_file *file);
+                   const struct message_task_done *done);
 
 /* The running attempt `id` failed. The task waits again, or the set is given up. */
 void task_set_failed(struct task_set *set,
                      const struct attempt_id *id,
                      const struct message_failure *failure);
 
-/* The attempt that runs of `task`, as its messages name it. */
+/* The attempt that runs of `task`, or whose result was taken, as its messages name it. */
 struct attempt_id task_set_attempt(const struct task_set *set, int64_t task);
 
-/* The running attempt `id` was on an executor that is lost: the task waits again, nothing is
- * counted. */
-void task_set_executor_lost(struct task_set *set, const struct attempt_id *id);
+/* The running attempt `id` is over without a result, and not through its own fault (its executor is
+ * lost, or what it needed to fetch is): the task waits again, nothing is counted. */
+void task_set_again(struct task_set *set, const struct attempt_id *id);
+
+/* The result of a finished task is gone: it waits again, nothing is counted. */
+void task_set_result_lost(struct task_set *set, int64_t task);
 
 #endif

@@ -13,7 +13,8 @@ static const struct message_failure denied = {CLASS_COMMIT_DENIED, "another atte
 
 static void setup(void)
 {
-    set = task_set_new(&arena, (struct attempt_id){.session = 9, .batch = 4}, 4, ranges, 3);
+    set = task_set_new(
+        &arena, (struct attempt_id){.session = 9, .batch = 4, .stage = STAGE_MAP}, 4, ranges, 3);
 }
 
 static void teardown(void)
@@ -62,7 +63,7 @@ Test(task_set, denied_commits_and_lost_executors_are_not_counted)
     for (int i = 0; i < 10; i++) {
         struct attempt_id id = task_set_launch(set, 0, i);
         cr_assert(eq(i64, id.attempt, 2 * i));
-        task_set_executor_lost(set, &id);
+        task_set_again(set, &id);
         id = task_set_launch(set, 0, i);
         task_set_failed(set, &id, &denied);
     }
@@ -75,12 +76,12 @@ Test(task_set, done_task_keeps_a_copy_of_its_file)
 {
     struct attempt_id id = task_set_launch(set, 1, 3);
     char path[] = "part-1";
-    struct delta_file file = {.path = path, .rows = 7};
-    task_set_done(set, &id, &file);
+    struct message_task_done done = {.file = {.path = path, .rows = 7}};
+    task_set_done(set, &id, &done);
     path[0] = 'X';
-    cr_assert_str_eq(set->tasks[1].file.path, "part-1");
-    cr_assert_null(set->tasks[1].file.stats);
-    cr_assert(eq(i64, set->tasks[1].file.rows, 7));
+    cr_assert_str_eq(set->tasks[1].done.file.path, "part-1");
+    cr_assert_null(set->tasks[1].done.file.stats);
+    cr_assert(eq(i64, set->tasks[1].done.file.rows, 7));
     cr_assert(eq(sz, set->finished, 1));
     cr_assert(task_set_repeats(set, &id, 3));
     cr_assert_not(task_set_repeats(set, &id, 4));
@@ -92,7 +93,7 @@ Test(task_set, only_the_running_attempt_on_its_executor_is_heard)
     struct attempt_id old = task_set_launch(set, 0, 1);
     cr_assert_null(task_set_refusal(set, &old, 1));
     cr_assert_not_null(task_set_refusal(set, &old, 2));
-    task_set_executor_lost(set, &old);
+    task_set_again(set, &old);
     cr_assert_not_null(task_set_refusal(set, &old, 1));
     struct attempt_id young = task_set_launch(set, 0, 2);
     cr_assert_not_null(task_set_refusal(set, &old, 1));
@@ -111,6 +112,9 @@ Test(task_set, strangers_are_refused)
     other.batch--;
     cr_assert_str_eq(task_set_refusal(set, &other, 1), "the batch is not being run");
     other = id;
+    other.stage = STAGE_RESULT;
+    cr_assert_str_eq(task_set_refusal(set, &other, 1), "the batch is not being run");
+    other = id;
     other.task = 3;
     cr_assert_str_eq(task_set_refusal(set, &other, 1), "no such task");
     cr_assert_not(task_set_repeats(set, &other, 1));
@@ -119,4 +123,17 @@ Test(task_set, strangers_are_refused)
     cr_assert_str_eq(task_set_refusal(set, &other, 1), "the attempt was given up");
     cr_assert_str_eq(task_set_refusal(NULL, &id, 1), "the batch is not being run");
     cr_assert_not(task_set_repeats(NULL, &id, 1));
+}
+
+Test(task_set, lost_result_waits_again_under_a_number_of_its_own)
+{
+    struct message_task_done done = {.rows_read = 5};
+    struct attempt_id id = task_set_launch(set, 1, 3);
+    task_set_done(set, &id, &done);
+    task_set_result_lost(set, 1);
+    cr_assert(eq(sz, set->finished, 0));
+    cr_assert(eq(i64, set->tasks[1].failures, 0));
+    cr_assert_not(task_set_repeats(set, &id, 3));
+    cr_assert_str_eq(task_set_refusal(set, &id, 3), "the attempt was given up");
+    cr_assert(eq(i64, task_set_launch(set, 1, 4).attempt, 1));
 }
