@@ -15,6 +15,7 @@ struct job *job_new(struct arena *arena, const struct job_plan *plan)
                         .evict_ms = plan->evict_ms,
                         .stage_max_attempts = plan->stage_max_attempts};
     require(plan->partitions >= 0);
+    require(plan->stage_max_attempts >= 1);
     if (plan->partitions == 0) {
         job->result =
             task_set_new(arena, id, plan->task_max_failures, plan->ranges, plan->range_count);
