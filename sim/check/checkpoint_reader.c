@@ -160,25 +160,57 @@ static struct bytes next_line(struct bytes *rest)
 struct numbers_reading {
     const char *const *names; /* each must be there once, as an integer */
     unsigned seen;
+    int64_t values[2];
+    int64_t partitions;
 };
+
+/* "conf": an object of texts. */
+static bool conf_member(struct json_pull *json, struct numbers_reading *reading)
+{
+    if (pull_next(json) != PULL_OBJECT) {
+        return false;
+    }
+    while (pull_member(json)) {
+        bool partitions = pull_name_is(json, "spark.sql.shuffle.partitions");
+        bool text = pull_next(json) == PULL_STRING;
+        char digits[24];
+        if (!text || (partitions && json->raw.size >= sizeof digits)) {
+            return false;
+        }
+        if (partitions) {
+            memcpy(digits, json->raw.data, json->raw.size);
+            digits[json->raw.size] = 0;
+            if (!number_of(digits, &reading->partitions)) {
+                return false;
+            }
+        }
+    }
+    return json->token == PULL_OBJECT_END;
+}
 
 static bool number_member(struct json_pull *json, void *context)
 {
     struct numbers_reading *reading = context;
+    if (pull_name_is(json, "conf")) {
+        return conf_member(json, reading);
+    }
     for (unsigned i = 0; reading->names[i] != NULL; i++) {
         if (pull_name_is(json, reading->names[i])) {
-            int64_t number;
             bool again = (reading->seen >> i & 1) != 0;
             reading->seen |= 1u << i;
             pull_next(json);
-            return !again && pull_int64(json, &number);
+            return !again && pull_int64(json, &reading->values[i]);
         }
     }
     return pull_skip(json);
 }
 
-const char *checkpoint_offsets(
-    struct bytes file, const char *topic, size_t count, struct arena *arena, int64_t *positions)
+const char *checkpoint_offsets(struct bytes file,
+                               const char *topic,
+                               size_t count,
+                               struct arena *arena,
+                               int64_t *positions,
+                               struct checkpoint_intent *intent)
 {
     static const char *const names[] = {"batchWatermarkMs", "batchTimestampMs", NULL};
     struct bytes rest = file;
@@ -186,15 +218,17 @@ const char *checkpoint_offsets(
         return "its first line is not v1";
     }
     struct json_pull json;
-    struct numbers_reading reading = {.names = names};
+    struct numbers_reading reading = {.names = names, .partitions = -1};
     if (!walk(&json, next_line(&rest), number_member, &reading) || reading.seen != 3) {
         return "its second line is no JSON with batchWatermarkMs and batchTimestampMs";
     }
+    *intent = (struct checkpoint_intent){.watermark_ms = reading.values[0],
+                                         .partitions = reading.partitions};
     const char *error = checkpoint_positions(next_line(&rest), topic, count, arena, positions);
     return error == NULL && rest.size > 0 ? "it has more lines than one source" : error;
 }
 
-const char *checkpoint_commit(struct bytes file)
+const char *checkpoint_commit(struct bytes file, int64_t *next_watermark_ms)
 {
     static const char *const names[] = {"nextBatchWatermarkMs", NULL};
     struct bytes rest = file;
@@ -205,5 +239,6 @@ const char *checkpoint_commit(struct bytes file)
         rest.size > 0) {
         return "it is not v1 and JSON with nextBatchWatermarkMs";
     }
+    *next_watermark_ms = reading.values[0];
     return NULL;
 }

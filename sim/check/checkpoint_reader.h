@@ -26,8 +26,17 @@ const char *checkpoint_positions(
     struct bytes json, const char *topic, size_t count, struct arena *arena, int64_t *positions);
 const char *checkpoint_initial(
     struct bytes file, const char *topic, size_t count, struct arena *arena, int64_t *positions);
-const char *checkpoint_offsets(
-    struct bytes file, const char *topic, size_t count, struct arena *arena, int64_t *positions);
-const char *checkpoint_commit(struct bytes file);
+/* What offsets/N says besides the offsets. */
+struct checkpoint_intent {
+    int64_t watermark_ms; /* batchWatermarkMs */
+    int64_t partitions;   /* conf: spark.sql.shuffle.partitions; -1: not there */
+};
+const char *checkpoint_offsets(struct bytes file,
+                               const char *topic,
+                               size_t count,
+                               struct arena *arena,
+                               int64_t *positions,
+                               struct checkpoint_intent *intent);
+const char *checkpoint_commit(struct bytes file, int64_t *next_watermark_ms);
 
 #endif

@@ -47,15 +47,21 @@ Test(checkpoint_reader, golden_files)
     struct arena arena = {0};
     struct bytes id;
     int64_t positions[3];
+    struct checkpoint_intent intent;
+    int64_t next_ms = -1;
     cr_assert(checkpoint_metadata(BYTES(golden_metadata), &arena, &id) == NULL);
     cr_assert(bytes_equal_text(id, "ab7bcd9a-4146-45d3-933d-a615b381c3be"));
-    cr_assert(checkpoint_commit(BYTES(golden_commit)) == NULL);
+    cr_assert(checkpoint_commit(BYTES(golden_commit), &next_ms) == NULL);
     cr_assert(checkpoint_initial(BYTES(golden_initial), "flights", 3, &arena, positions) == NULL);
     cr_assert(eq(i64, positions[0], 456));
     cr_assert(eq(i64, positions[1], 5));
     cr_assert(eq(i64, positions[2], 0));
-    cr_assert(checkpoint_offsets(BYTES(golden_offsets), "flights", 3, &arena, positions) == NULL);
+    cr_assert(checkpoint_offsets(BYTES(golden_offsets), "flights", 3, &arena, positions, &intent) ==
+              NULL);
     cr_assert(eq(i64, positions[0], 9));
+    cr_assert(eq(i64, next_ms, 0));
+    cr_assert(eq(i64, intent.watermark_ms, 0));
+    cr_assert(eq(i64, intent.partitions, 5));
     cr_assert(eq(i64, positions[2], 7));
     arena_free(&arena);
 }
@@ -81,24 +87,28 @@ Test(checkpoint_reader, damaged_files_are_refused)
     };
     struct arena arena = {0};
     int64_t positions[2];
+    struct checkpoint_intent intent;
+    int64_t next_ms = -1;
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
         const char *error =
-            checkpoint_offsets(bytes_of_text(offsets[i]), "t", 2, &arena, positions);
+            checkpoint_offsets(bytes_of_text(offsets[i]), "t", 2, &arena, positions, &intent);
         cr_expect(error != NULL, "%s", offsets[i]);
     }
+    cr_assert(
+        checkpoint_offsets(
+            bytes_of_text(HEAD "{\"t\":{\"0\":1,\"1\":2}}"), "t", 2, &arena, positions, &intent) ==
+        NULL);
     cr_assert(checkpoint_offsets(
-                  bytes_of_text(HEAD "{\"t\":{\"0\":1,\"1\":2}}"), "t", 2, &arena, positions) ==
+                  bytes_of_text(HEAD "{\"t\":{\"1\":2}}"), "t", 2, &arena, positions, &intent) ==
               NULL);
-    cr_assert(checkpoint_offsets(
-                  bytes_of_text(HEAD "{\"t\":{\"1\":2}}"), "t", 2, &arena, positions) == NULL);
     cr_assert(eq(i64, positions[0], -1));
     cr_assert(eq(i64, positions[1], 2));
     struct bytes id;
     cr_assert(checkpoint_metadata(bytes_of_text("{}"), &arena, &id) != NULL);
     cr_assert(checkpoint_metadata(bytes_of_text("{\"id\":5}"), &arena, &id) != NULL);
     cr_assert(checkpoint_metadata(bytes_of_text("{\"id\":\"x\"} x"), &arena, &id) != NULL);
-    cr_assert(checkpoint_commit(bytes_of_text("v1\n{}")) != NULL);
-    cr_assert(checkpoint_commit(bytes_of_text("{\"nextBatchWatermarkMs\":0}")) != NULL);
+    cr_assert(checkpoint_commit(bytes_of_text("v1\n{}"), &next_ms) != NULL);
+    cr_assert(checkpoint_commit(bytes_of_text("{\"nextBatchWatermarkMs\":0}"), &next_ms) != NULL);
     cr_assert(checkpoint_initial(
                   bytes_of_text("v1\n{\"t\":{\"0\":1,\"1\":2}}"), "t", 2, &arena, positions) !=
               NULL);
@@ -110,6 +120,7 @@ Test(checkpoint_reader, changed_bytes_never_crash)
     uint8_t text[sizeof golden_offsets];
     struct arena arena = {0};
     int64_t positions[3];
+    struct checkpoint_intent intent;
     for (uint64_t round = 0; round < 60000; round++) {
         memcpy(text, golden_offsets, sizeof golden_offsets);
         uint64_t draw = hash_mix64(round);
@@ -117,8 +128,12 @@ Test(checkpoint_reader, changed_bytes_never_crash)
             uint64_t at = hash_chain(draw, n);
             text[at % sizeof text] = at >> 32;
         }
-        (void)checkpoint_offsets(
-            bytes_of(text, hash_chain(draw, 9) % sizeof text), "flights", 3, &arena, positions);
+        (void)checkpoint_offsets(bytes_of(text, hash_chain(draw, 9) % sizeof text),
+                                 "flights",
+                                 3,
+                                 &arena,
+                                 positions,
+                                 &intent);
         arena_reset(&arena);
     }
     arena_free(&arena);

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
@@ -114,6 +115,17 @@ void *checks_room(void *items, size_t *capacity, size_t count, size_t size)
     return heap_realloc(items, *capacity * size);
 }
 
+int64_t checks_retained(struct checks *checks, uint32_t process)
+{
+    enum { RETAIN_DEFAULT = 100 };
+    /* An executor runs with its driver's options. */
+    const struct check_driver *driver = checks_driver_of(checks, process);
+    driver = driver == NULL ? &checks->drivers[0] : driver;
+    const char *retain =
+        oracle_option(checks->oracle, driver->overrides, "spark.sql.streaming.minBatchesToRetain");
+    return retain == NULL ? RETAIN_DEFAULT : strtoll(retain, NULL, 10);
+}
+
 /* ---- driver starts */
 
 static void driver_started(struct checks *checks, const struct trace_record *record)
@@ -200,6 +212,7 @@ static void after_crash(struct checks *checks)
     if (checks->crash_pending) {
         checks->crash_pending = false;
         checkpoint_after_crash(checks);
+        state_after_crash(checks);
         sink_after_crash(checks);
     }
 }
@@ -249,6 +262,7 @@ static void publish_on_thread_stack(void *argument)
         after_crash(checks);
     }
     checkpoint_published(checks, change->by, change->path, change->content);
+    state_published(checks, change->by, change->path, change->content);
     sink_published(checks, change->by, change->path, change->content);
 }
 
@@ -262,6 +276,7 @@ static void remove_on_thread_stack(void *argument)
         after_crash(checks);
     }
     checkpoint_removed(checks, change->by, change->path);
+    state_removed(checks, change->by, change->path);
     sink_removed(checks, change->by, change->path);
 }
 
@@ -393,7 +408,9 @@ void checks_end_caught_up(struct checks *checks)
                     "by its logs the query has read everything, but %lld readable records are in "
                     "no batch of the table%s",
                     (long long)checks_lag(checks),
-                    checks_caught_up(checks) ? ", and its last batch has no commits/N" : "");
+                    !checks_caught_up(checks)   ? ""
+                    : stream_owes_batch(checks) ? ", and the watermark asks for one more batch"
+                                                : ", and its last batch has no commits/N");
     }
 }
 
@@ -441,7 +458,8 @@ bool checks_settled(const struct checks *checks)
     const struct check_query *query = checks_current(checks);
     int64_t last = ledger_last_batch(checks, checks->current);
     const struct check_batch *batch = query == NULL ? NULL : query_batch(query, last);
-    return checks_caught_up(checks) && (batch == NULL || batch->commit_present);
+    bool committed = batch == NULL || batch->commit_present;
+    return checks_caught_up(checks) && committed && !stream_owes_batch(checks);
 }
 
 int64_t checks_rows_out(const struct checks *checks)
@@ -451,4 +469,12 @@ int64_t checks_rows_out(const struct checks *checks)
         rows += checks->versions[i].present ? (int64_t)checks->versions[i].rows : 0;
     }
     return rows;
+}
+
+bool checks_apply(const struct checks *checks, enum check_id check)
+{
+    bool of_state = check == CHECK_STATE_BEFORE_COMMIT || check == CHECK_STATE_ROWS ||
+                    check == CHECK_SNAPSHOT_REPLAY || check == CHECK_STATE_PARTITION ||
+                    check == CHECK_STATE_RETAINED;
+    return !of_state || checks_stateful(checks);
 }

@@ -42,6 +42,20 @@
     X(CHECK_ORACLE_ROWS,                                                                           \
       "oracle-rows",                                                                               \
       "the table equals the oracle's rows, as multisets, bit for bit")                             \
+    X(CHECK_WATERMARK, "watermark", "offsets/N and commits/N carry the oracle's watermark")        \
+    X(CHECK_STATE_BEFORE_COMMIT,                                                                   \
+      "state-before-commit",                                                                       \
+      "version N+1 of every partition is whole and durable before batch N is in the table")        \
+    X(CHECK_STATE_ROWS,                                                                            \
+      "state-rows",                                                                                \
+      "state version N+1 is the oracle's state after batch N, keys and buffers, bit for bit")      \
+    X(CHECK_SNAPSHOT_REPLAY, "snapshot-replay", "a snapshot is what its deltas add up to")         \
+    X(CHECK_STATE_PARTITION,                                                                       \
+      "state-partition",                                                                           \
+      "each key of the state is in the partition that Spark's Murmur3 gives")                      \
+    X(CHECK_STATE_RETAINED,                                                                        \
+      "state-retained",                                                                            \
+      "cleanup never removes what the last minBatchesToRetain versions need")                      \
     X(CHECK_CLEAN_DEATH, "clean-death", "a dead process leaves no memory, stack or handle behind") \
     X(CHECK_LIVENESS, "liveness", "after the last fault the engine catches up within its budget")
 
@@ -66,6 +80,23 @@ struct checks *checks_new(struct kernel *kernel,
                           struct fake_storage *storage,
                           struct fake_broker *broker,
                           const struct oracle *oracle);
+
+/* Does the pipeline of this run have what the check is about? A suite in which a check that applied
+ * somewhere was never evaluated has proven nothing about it. */
+bool checks_apply(const struct checks *checks, enum check_id check);
+
+/* The world has damaged the final file `path`: it is truncated, garbled, emptied or gone by the
+ * world's own hand. That the file is broken is nobody's violation from now on; a wrong row still
+ * is. Call it before the file changes. */
+void checks_damaged(struct checks *checks, const char *path);
+
+/* What the engine owes after such damage, by what is left beside the file. */
+enum damage_duty {
+    DAMAGE_RECOVER, /* a copy or a path to replay remains, or nothing reads it: it must go on */
+    DAMAGE_REFUSE,  /* the next start must end with an error that names the file */
+    DAMAGE_MAY_LOSE /* a file of the table's rows: readers fail, the engine does not read it */
+};
+enum damage_duty checks_damage_duty(struct checks *checks, const char *path);
 
 /* The final comparison, once, behind the last event and before kernel_free: the whole table against
  * the oracle, loss and repetition against the ledger. What the scenario expects of them

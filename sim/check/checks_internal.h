@@ -3,7 +3,9 @@
 #ifndef SIM_CHECK_CHECKS_INTERNAL_H
 #define SIM_CHECK_CHECKS_INTERNAL_H
 
+#include "sim/check/checkpoint_reader.h"
 #include "sim/check/checks.h"
+#include "sim/check/oracle_stream.h"
 #include "sim/check/table_reader.h"
 
 enum { CHECK_QUERY_NONE = -1, CHECK_ID_SIZE = 64 };
@@ -27,6 +29,25 @@ struct check_batch {
     uint32_t commit_by;
     struct skipped_range *skipped;
     size_t skipped_count;
+    bool streamed; /* the oracle has run it: the watermark behind it is known */
+    int64_t next_watermark_ms;
+};
+
+/* One state file, as it was published last. */
+struct check_state_file {
+    bool present;
+    bool judged;
+    uint64_t hash;               /* of its bytes */
+    struct oracle_digest digest; /* of a snapshot's rows */
+};
+
+/* The files of one partition, by version. */
+struct check_state {
+    struct check_state_file *deltas;
+    struct check_state_file *snapshots;
+    size_t delta_capacity;
+    size_t snapshot_capacity;
+    size_t version_count; /* of both */
 };
 
 /* One life of the checkpoint: one id in its `metadata`. */
@@ -38,7 +59,11 @@ struct check_query {
     struct check_batch *batches;
     size_t batch_count;
     size_t batch_capacity;
-    int64_t floor; /* the first batch that was not purged */
+    int64_t floor;                /* the first batch that was not purged */
+    int64_t partitions;           /* of the shuffle, as its first offsets say; 0: not known */
+    struct check_state *states;   /* one a partition */
+    struct oracle_stream *stream; /* NULL: no batch of it is in the table yet */
+    bool unstreamed;              /* a batch of it could not be computed: nothing behind it can */
 };
 
 /* One version of the Delta log. */
@@ -82,6 +107,7 @@ struct checks {
     const struct oracle *oracle;
     uint64_t evaluations[CHECK_COUNT];
     struct arena scratch; /* of one callback */
+    struct arena kept;    /* of the run: records that are no workload's */
 
     const char *checkpoint;
     const char *table;
@@ -107,6 +133,10 @@ struct checks {
     size_t gone_count;
     size_t gone_capacity;
 
+    const char **damaged; /* paths that the world itself has damaged */
+    size_t damaged_count;
+    size_t damaged_capacity;
+
     int64_t lost_machine; /* being lost now: its files vanish; -1 */
     bool crash_pending;   /* a crash took or changed files: compare when it is over */
 };
@@ -115,6 +145,8 @@ struct checks {
 
 /* One comparison was made. */
 void checks_count(struct checks *checks, enum check_id check);
+/* minBatchesToRetain as `process` was started with. */
+int64_t checks_retained(struct checks *checks, uint32_t process);
 void checks_fail(struct checks *checks, enum check_id check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool checks_look(const struct checks *checks, const char *path, struct bytes *content);
@@ -179,6 +211,60 @@ bool ledger_committed_end(const struct checks *checks, size_t partition, int64_t
 /* A commit of one query, against what earlier ones have delivered. */
 void ledger_commit(struct checks *checks, int query, int64_t batch);
 void ledger_end(struct checks *checks);
+
+/* ---- stream_checks.c: watermark, and the oracle's run over the batches */
+
+/* What the record at this offset is to the batch; NULL when the batch has none there. A record with
+ * which no batch can be committed is a violation. */
+const struct oracle_line *checks_line(struct checks *checks,
+                                      const struct check_batch *batch,
+                                      size_t partition,
+                                      int64_t offset);
+/* The oracle's run of `query` up to and with `batch`, computed when the batch comes into the table;
+ * NULL: it cannot be (and why is somebody's violation already). */
+const struct oracle_stream *
+stream_through(struct checks *checks, struct check_query *query, int64_t batch);
+bool checks_stateful(const struct checks *checks);
+/* offsets/N and commits/N as they appear. */
+void watermark_of_offsets(struct checks *checks,
+                          const struct check_query *query,
+                          int64_t batch,
+                          const struct checkpoint_intent *intent);
+void watermark_of_commit(struct checks *checks,
+                         const struct check_query *query,
+                         int64_t batch,
+                         int64_t next_watermark_ms);
+/* Must a batch without data follow the last one of the current query? */
+bool stream_owes_batch(const struct checks *checks);
+
+/* ---- state_checks.c: state files */
+
+void state_published(struct checks *checks,
+                     const struct sim_process *by,
+                     const char *path,
+                     struct bytes content);
+void state_removed(struct checks *checks, const struct sim_process *by, const char *path);
+/* The sink has committed `batch`: what the state after it must be is known now. */
+void state_judge(struct checks *checks, struct check_query *query, int64_t batch);
+/* commits/N appears: version N + 1 is there and durable. */
+void state_before_commit(struct checks *checks,
+                         const struct check_query *query,
+                         int64_t batch,
+                         const char *before);
+void state_after_crash(struct checks *checks);
+/* Can version `version` of a partition be loaded without the file `without` (NULL: with all)? Names
+ * what is missing. */
+const char *state_hole(struct checks *checks,
+                       const struct check_query *query,
+                       int64_t partition,
+                       int64_t version,
+                       const char *without);
+
+/* ---- damage.c */
+
+/* Did the world itself damage this file? Then its absence or its bytes are nobody's violation. */
+bool checks_is_damaged(const struct checks *checks, const char *path);
+bool checks_damaged_below(const struct checks *checks, const char *directory);
 
 /* ---- liveness.c */
 

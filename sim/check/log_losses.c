@@ -1,7 +1,5 @@
 /* What leaves the checkpoint: by purge (purge-safe), by a crash (offsets-once), with a machine (the
  * ledger's damage); and the listing at the end (offsets-dense). */
-#include <stdlib.h>
-
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 #include "sim/check/checkpoint_reader.h"
@@ -22,15 +20,11 @@ static int64_t latest_offsets(const struct check_query *query)
 static void
 removed(struct checks *checks, const struct sim_process *by, const char *folder, int64_t batch)
 {
-    enum { RETAIN_DEFAULT = 100, RECOVERY_NEEDS = 2 };
+    enum { RECOVERY_NEEDS = 2 };
     const struct check_query *query = checks_current(checks);
-    const struct check_driver *driver = checks_driver_of(checks, by->process.id);
-    const char *retain = oracle_option(checks->oracle,
-                                       driver == NULL ? NULL : driver->overrides,
-                                       "spark.sql.streaming.minBatchesToRetain");
     int64_t latest = query == NULL ? -1 : latest_offsets(query);
     int64_t kept = latest - batch; /* newer ones that stay */
-    int64_t needed = retain == NULL ? RETAIN_DEFAULT : strtoll(retain, NULL, 10);
+    int64_t needed = checks_retained(checks, by->process.id);
     needed = needed > RECOVERY_NEEDS ? needed : RECOVERY_NEEDS;
     checks_count(checks, CHECK_PURGE_SAFE);
     if (kept < needed) {
@@ -129,6 +123,9 @@ void checkpoint_after_crash(struct checks *checks)
         struct bytes content;
         const char *path = checkpoint_file(checks, "offsets", n);
         bool there = checks_look(checks, path, &content);
+        if (checks_is_damaged(checks, path)) {
+            continue;
+        }
         checks_count(checks, CHECK_OFFSETS_ONCE);
         if (!there || hash_bytes(content.data, content.size) != record->offsets_hash) {
             checks_fail(checks,
@@ -190,7 +187,8 @@ void checkpoint_end(struct checks *checks)
     int64_t floor = query == NULL || query->floor < listing.lowest ? listing.lowest : query->floor;
     for (int64_t n = floor; n <= listing.highest; n++) {
         struct bytes content;
-        if (!checks_look(checks, checkpoint_file(checks, "offsets", n), &content)) {
+        const char *path = checkpoint_file(checks, "offsets", n);
+        if (!checks_look(checks, path, &content) && !checks_is_damaged(checks, path)) {
             checks_fail(checks,
                         CHECK_OFFSETS_DENSE,
                         "offsets/ ends at %lld and begins at %lld, but %lld is missing",

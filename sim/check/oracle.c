@@ -7,12 +7,6 @@
 #include "sim/check/oracle_decode.h"
 #include "sim/check/oracle_pipeline.h"
 
-struct oracle_line {
-    enum oracle_verdict verdict;
-    struct row row;
-    const char *error;
-};
-
 struct oracle_workload {
     struct oracle_line *lines;
     size_t line_count;
@@ -26,23 +20,21 @@ struct oracle {
     struct oracle_workload *workloads;
 };
 
-/* Filter, then select, as Spark: a row that is dropped can raise no error in the select. */
-static const char *project(const struct oracle_pipeline *pipeline,
-                           const struct value *cells,
-                           enum oracle_verdict *verdict,
-                           struct buf *form)
+static bool
+keeps(const struct oracle_pipeline *pipeline, const struct value *cells, const char **error)
 {
-    *verdict = ORACLE_DROPPED;
     struct value keep = {TYPE_BOOLEAN, true, .as = {.boolean = true}};
-    const char *error =
+    *error =
         pipeline->filter == NULL ? NULL : oracle_expression_value(pipeline->filter, cells, &keep);
-    if (error != NULL || !keep.present || !keep.as.boolean) {
-        return error;
-    }
-    *verdict = ORACLE_ROW;
+    return *error == NULL && keep.present && keep.as.boolean;
+}
+
+static const char *
+project(const struct oracle_pipeline *pipeline, const struct value *cells, struct buf *form)
+{
     for (size_t i = 0; i < pipeline->column_count; i++) {
         struct value value;
-        error = oracle_expression_value(pipeline->columns[i].is, cells, &value);
+        const char *error = oracle_expression_value(pipeline->columns[i].is, cells, &value);
         if (error != NULL) {
             return error;
         }
@@ -52,28 +44,47 @@ static const char *project(const struct oracle_pipeline *pipeline,
     return NULL;
 }
 
-enum oracle_verdict oracle_record(const struct oracle *oracle,
-                                  struct bytes value,
-                                  struct arena *arena,
-                                  struct row *row,
-                                  const char **error)
+const char *oracle_select(const struct oracle *oracle,
+                          const struct value *cells,
+                          struct arena *arena,
+                          struct row *row)
+{
+    struct buf form = {0};
+    const char *error = project(&oracle->pipeline, cells, &form);
+    if (error == NULL) {
+        *row = row_of(bytes_of(arena_copy(arena, form.data, form.size), form.size));
+    }
+    buf_free(&form);
+    return error;
+}
+
+/* Filter, then groups or select, as Spark: a row that is dropped can raise no error in what
+ * follows. */
+void oracle_record(const struct oracle *oracle,
+                   struct bytes value,
+                   struct arena *arena,
+                   struct oracle_line *line)
 {
     require(oracle->error == NULL);
     const struct oracle_pipeline *pipeline = &oracle->pipeline;
     struct arena scratch = {0};
-    struct buf form = {0};
     struct value *cells = arena_alloc(&scratch, (pipeline->source.count + 1) * sizeof *cells);
-    enum oracle_verdict verdict = ORACLE_DROPPED;
-    *error = oracle_decode(&pipeline->source, pipeline->failfast, value, &scratch, cells);
-    if (*error == NULL) {
-        *error = project(pipeline, cells, &verdict, &form);
+    *line = (struct oracle_line){.verdict = ORACLE_DROPPED};
+    line->error =
+        oracle_decode(&pipeline->source,
+                      pipeline->failfast,
+                      value,
+                      pipeline->aggregation == NULL ? &scratch : arena /* groups keep texts */,
+                      cells);
+    if (line->error == NULL && keeps(pipeline, cells, &line->error)) {
+        line->verdict = ORACLE_ROW;
+        line->error = oracle_input_of(pipeline, cells, arena, &line->input);
+        if (line->error == NULL && pipeline->aggregation == NULL) {
+            line->error = oracle_select(oracle, cells, arena, &line->row);
+        }
     }
-    if (*error == NULL && verdict == ORACLE_ROW) {
-        *row = row_of(bytes_of(arena_copy(arena, form.data, form.size), form.size));
-    }
-    buf_free(&form);
+    line->verdict = line->error == NULL ? line->verdict : ORACLE_FAILS;
     arena_free(&scratch);
-    return *error == NULL ? verdict : ORACLE_FAILS;
 }
 
 static void evaluate_workloads(struct oracle *oracle)
@@ -88,9 +99,7 @@ static void evaluate_workloads(struct oracle *oracle)
         workload->lines =
             arena_alloc(&oracle->arena, (config->line_count + 1) * sizeof *workload->lines);
         for (size_t i = 0; i < config->line_count; i++) {
-            struct oracle_line *line = &workload->lines[i];
-            line->verdict =
-                oracle_record(oracle, config->lines[i], &oracle->arena, &line->row, &line->error);
+            oracle_record(oracle, config->lines[i], &oracle->arena, &workload->lines[i]);
         }
     }
 }
@@ -124,15 +133,16 @@ const char *oracle_error(const struct oracle *oracle)
     return oracle->error;
 }
 
-enum oracle_verdict oracle_line(
-    const struct oracle *oracle, size_t workload, size_t line, struct row *row, const char **error)
+const struct oracle_line *oracle_line(const struct oracle *oracle, size_t workload, size_t line)
 {
     require(workload < oracle->scenario->workload_count);
     require(line < oracle->workloads[workload].line_count);
-    const struct oracle_line *found = &oracle->workloads[workload].lines[line];
-    *row = found->row;
-    *error = found->error;
-    return found->verdict;
+    return &oracle->workloads[workload].lines[line];
+}
+
+const struct oracle_pipeline *oracle_pipeline(const struct oracle *oracle)
+{
+    return &oracle->pipeline;
 }
 
 size_t oracle_column_count(const struct oracle *oracle)

@@ -8,6 +8,7 @@
 #define SIM_CHECK_ORACLE_H
 
 #include "scenarios/loader/scenario.h"
+#include "sim/check/oracle_keys.h"
 #include "sim/check/value.h"
 
 struct oracle; /* immutable once made */
@@ -26,16 +27,31 @@ enum oracle_verdict {
     ORACLE_FAILS /* the batch can never be committed (FAILFAST, ANSI) */
 };
 
-/* What one record becomes. `*row` is set for ORACLE_ROW, `*error` (Spark's class) for ORACLE_FAILS.
- */
-enum oracle_verdict oracle_line(
-    const struct oracle *oracle, size_t workload, size_t line, struct row *row, const char **error);
-/* The same for bytes that are no workload line; the row's memory is `arena`'s. */
-enum oracle_verdict oracle_record(const struct oracle *oracle,
-                                  struct bytes value,
-                                  struct arena *arena,
-                                  struct row *row,
-                                  const char **error);
+/* What one record becomes: `row` of a stateless query's ORACLE_ROW, `input` of every record that
+ * passed the filter, `error` (Spark's class) of ORACLE_FAILS. */
+struct oracle_line {
+    enum oracle_verdict verdict;
+    struct row row;
+    struct oracle_input input;
+    const char *error;
+};
+/* Of a workload's line; lives as long as the oracle. */
+const struct oracle_line *oracle_line(const struct oracle *oracle, size_t workload, size_t line);
+/* The same for bytes that are no workload line; its memory is `arena`'s, texts may borrow from
+ * `value`. */
+void oracle_record(const struct oracle *oracle,
+                   struct bytes value,
+                   struct arena *arena,
+                   struct oracle_line *line);
+
+const struct oracle_pipeline *oracle_pipeline(const struct oracle *oracle);
+
+/* The table's row of what `select` reads: a source row, or a group (its key and its results). NULL
+ * with the row in `arena`, or the class of Spark's error. */
+const char *oracle_select(const struct oracle *oracle,
+                          const struct value *cells,
+                          struct arena *arena,
+                          struct row *row);
 
 /* Columns of the table, in order. */
 size_t oracle_column_count(const struct oracle *oracle);

@@ -275,15 +275,14 @@ static void engine_says(const struct plan *plan, struct bytes value, struct buf 
 static void oracle_says(const struct oracle *oracle, struct bytes value, struct buf *out)
 {
     struct arena arena = {0};
-    struct row row;
-    const char *error = NULL;
-    enum oracle_verdict verdict = oracle_record(oracle, value, &arena, &row, &error);
+    struct oracle_line line;
+    oracle_record(oracle, value, &arena, &line);
     buf_clear(out);
-    if (verdict == ORACLE_ROW) {
-        row_describe(&row, out);
-        buf_append(out, row.form.data, row.form.size);
+    if (line.verdict == ORACLE_ROW) {
+        row_describe(&line.row, out);
+        buf_append(out, line.row.form.data, line.row.form.size);
     } else {
-        buf_text(out, verdict == ORACLE_DROPPED ? "dropped" : error);
+        buf_text(out, line.verdict == ORACLE_DROPPED ? "dropped" : line.error);
     }
     arena_free(&arena);
 }

@@ -24,7 +24,7 @@ static int order_of_reals(double a, double b)
     return (a > b) - (a < b);
 }
 
-static int order_of(enum type type, const struct value *left, const struct value *right)
+int oracle_value_order(enum type type, const struct value *left, const struct value *right)
 {
     switch (type) {
     case TYPE_BOOLEAN:
@@ -193,8 +193,8 @@ two_sided(const struct oracle_expression *e, const struct value *cells, struct v
     }
     bool both = left->present && right->present;
     *value = (struct value){.type = TYPE_BOOLEAN, .present = true};
-    value->as.boolean =
-        both ? compare(e->op, order_of(e->operand, left, right)) : left->present == right->present;
+    value->as.boolean = both ? compare(e->op, oracle_value_order(e->operand, left, right))
+                             : left->present == right->present;
     return NULL;
 }
 

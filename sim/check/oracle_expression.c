@@ -98,8 +98,9 @@ static void next_token(struct parser *parser)
         kind = TOKEN_END;
     } else if (is_letter(c)) {
         kind = TOKEN_WORD;
-        while (is_letter(char_at(parser, end)) || is_digit(char_at(parser, end))) {
-            end++;
+        while (is_letter(char_at(parser, end)) || is_digit(char_at(parser, end)) ||
+               (char_at(parser, end) == '.' && is_letter(char_at(parser, end + 1)))) {
+            end++; /* window.start is one name here: a struct's members are columns */
         }
     } else if (is_digit(c) || (c == '.' && is_digit(char_at(parser, begin + 1)))) {
         kind = TOKEN_NUMBER;
@@ -485,4 +486,10 @@ struct oracle_expression *oracle_expression_parse(struct arena *arena,
 enum type oracle_expression_result(const struct oracle_expression *expression)
 {
     return expression->type;
+}
+
+bool oracle_expression_column(const struct oracle_expression *expression, size_t *column)
+{
+    *column = expression->column;
+    return expression->op == OP_COLUMN;
 }

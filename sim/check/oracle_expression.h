@@ -20,6 +20,12 @@ struct oracle_expression *oracle_expression_parse(struct arena *arena,
 /* TYPE_COUNT: of an untyped null. */
 enum type oracle_expression_result(const struct oracle_expression *expression);
 
+/* Is it a column and nothing else? */
+bool oracle_expression_column(const struct oracle_expression *expression, size_t *column);
+
+/* Spark's order of two present values of one type: negative, zero, positive. NaN is above all. */
+int oracle_value_order(enum type type, const struct value *left, const struct value *right);
+
 /* Value of the expression over the cells of one row. NULL, or the class of Spark's error
  * (ARITHMETIC_OVERFLOW, DIVIDE_BY_ZERO). */
 const char *oracle_expression_value(const struct oracle_expression *expression,

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "engine/base/document.h"
+#include "sim/check/oracle_pipeline_groups.h"
 
 static const char *text_of(const json_t *value, struct arena *arena)
 {
@@ -58,7 +59,7 @@ read_schema(json_t *members, struct arena *arena, struct oracle_pipeline *pipeli
     return count == 0 ? "a source without columns" : NULL;
 }
 
-static const char *read_expression(const char *text,
+const char *oracle_read_expression(const char *text,
                                    struct arena *arena,
                                    const struct schema *schema,
                                    const struct oracle_expression **expression)
@@ -83,31 +84,79 @@ static const char *read_column(const json_t *item,
     if (json_is_string(item)) {
         is = arena_printf(arena, "`%s`", is); /* a column's name, whatever it is made of */
     }
-    const char *error = read_expression(is, arena, schema, &column->is);
+    const char *error = oracle_read_expression(is, arena, schema, &column->is);
     if (error == NULL && oracle_expression_result(column->is) == TYPE_COUNT) {
         return arena_printf(arena, "the type of the column '%s'", as);
     }
     return error;
 }
 
-static const char *read_select(json_t *items, struct arena *arena, struct oracle_pipeline *pipeline)
+/* `window` stands for its two members; every other item is one column. */
+static size_t members_of(const json_t *item, const struct schema *schema, size_t members[2])
 {
-    bool all = items == NULL;
-    size_t count = all ? pipeline->source.count : json_array_size(items);
-    pipeline->columns = arena_alloc(arena, (count + 1) * sizeof *pipeline->columns);
-    pipeline->column_count = count;
-    for (size_t i = 0; i < count; i++) {
-        json_t *item =
-            all ? json_string(pipeline->source.fields[i].name) : json_array_get(items, i);
-        const char *error = read_column(item, arena, &pipeline->source, &pipeline->columns[i]);
-        if (all) {
-            json_decref(item);
-        }
-        if (error != NULL) {
-            return error;
+    const char *is = json_string_value(json_is_string(item) ? item : json_object_get(item, "is"));
+    size_t count = 0;
+    for (size_t i = 0; is != NULL && i < schema->count && count < 2; i++) {
+        const char *parent = schema->fields[i].parent;
+        if (parent != NULL && strcasecmp(parent, is) == 0) {
+            members[count++] = i;
         }
     }
-    return count == 0 ? "a select without columns" : NULL;
+    return count;
+}
+
+static const char *add_members(const json_t *item,
+                               struct arena *arena,
+                               const struct schema *schema,
+                               const size_t members[2],
+                               struct oracle_pipeline *pipeline)
+{
+    const char *as = json_string_value(json_is_string(item) ? item : json_object_get(item, "as"));
+    const char *error = as == NULL ? "an item of select" : NULL;
+    for (size_t i = 0; i < 2 && error == NULL; i++) {
+        struct oracle_column *column = &pipeline->columns[pipeline->column_count++];
+        const struct field *field = &schema->fields[members[i]];
+        column->name = arena_printf(arena, "%s.%s", as, strrchr(field->name, '.') + 1);
+        error = oracle_read_expression(
+            arena_printf(arena, "`%s`", field->name), arena, schema, &column->is);
+    }
+    return error;
+}
+
+static const char *
+read_all(const struct schema *schema, struct arena *arena, struct oracle_pipeline *pipeline)
+{
+    const char *error = NULL;
+    for (size_t i = 0; i < schema->count && error == NULL; i++) {
+        struct oracle_column *column = &pipeline->columns[pipeline->column_count++];
+        column->name = schema->fields[i].name;
+        error = oracle_read_expression(
+            arena_printf(arena, "`%s`", column->name), arena, schema, &column->is);
+    }
+    return error;
+}
+
+static const char *read_select(json_t *items, struct arena *arena, struct oracle_pipeline *pipeline)
+{
+    const struct schema *schema =
+        pipeline->aggregation == NULL ? &pipeline->source : &pipeline->aggregation->groups;
+    size_t most = items == NULL ? schema->count : 2 * json_array_size(items);
+    pipeline->columns = arena_alloc(arena, (most + 1) * sizeof *pipeline->columns);
+    if (items == NULL) {
+        return read_all(schema, arena, pipeline);
+    }
+    const char *error = NULL;
+    for (size_t i = 0; i < json_array_size(items) && error == NULL; i++) {
+        const json_t *item = json_array_get(items, i);
+        size_t members[2];
+        if (members_of(item, schema, members) == 2) {
+            error = add_members(item, arena, schema, members, pipeline);
+        } else {
+            struct oracle_column *column = &pipeline->columns[pipeline->column_count++];
+            error = read_column(item, arena, schema, column);
+        }
+    }
+    return error == NULL && pipeline->column_count == 0 ? "a select without columns" : error;
 }
 
 static void read_settings(json_t *options, struct arena *arena, struct oracle_pipeline *pipeline)
@@ -139,7 +188,10 @@ static const char *read_root(json_t *root, struct arena *arena, struct oracle_pi
     pipeline->failfast = mode != NULL && strcasecmp(mode, "FAILFAST") == 0;
     const char *error = read_schema(json_object_get(source, "schema"), arena, pipeline);
     if (error == NULL && filter != NULL) {
-        error = read_expression(filter, arena, &pipeline->source, &pipeline->filter);
+        error = oracle_read_expression(filter, arena, &pipeline->source, &pipeline->filter);
+    }
+    if (error == NULL) {
+        error = oracle_read_groups(root, arena, pipeline);
     }
     if (error == NULL) {
         error = read_select(json_object_get(root, "select"), arena, pipeline);

@@ -41,17 +41,16 @@ Test(oracle, lines_of_a_workload)
                                 .set = set};
     struct oracle *oracle = oracle_new(&scenario);
     cr_assert(oracle_error(oracle) == NULL);
-    struct row row;
-    const char *error = NULL;
     struct buf text = {0};
     static const char *const expected[] = {
         "(2001-01-01T00:47:00.000000Z, \"DTW\", 51)", NULL, "(null, \"LAS\", 1)", NULL, NULL, NULL};
     for (size_t i = 0; i < 6; i++) {
-        enum oracle_verdict verdict = oracle_line(oracle, 0, i, &row, &error);
-        cr_assert(eq(int, verdict, expected[i] == NULL ? ORACLE_DROPPED : ORACLE_ROW), "%zu", i);
+        const struct oracle_line *line = oracle_line(oracle, 0, i);
+        cr_assert(
+            eq(int, line->verdict, expected[i] == NULL ? ORACLE_DROPPED : ORACLE_ROW), "%zu", i);
         if (expected[i] != NULL) {
             buf_clear(&text);
-            row_describe(&row, &text);
+            row_describe(&line->row, &text);
             cr_assert(bytes_equal_text(buf_bytes(&text), expected[i]), "%zu", i);
         }
     }
@@ -81,18 +80,15 @@ Test(oracle, errors_of_records_and_pipelines)
     struct oracle *oracle = oracle_new(&scenario);
     cr_assert(oracle_error(oracle) == NULL);
     struct arena arena = {0};
-    struct row row;
-    const char *error = NULL;
-    cr_assert(eq(int,
-                 oracle_record(oracle, bytes_of_text("{\"i\":0}"), &arena, &row, &error),
-                 ORACLE_FAILS));
-    cr_assert(eq(str, error, "DIVIDE_BY_ZERO"));
-    cr_assert(eq(int,
-                 oracle_record(oracle, bytes_of_text("{\"i\":\"0\"}"), &arena, &row, &error),
-                 ORACLE_FAILS));
-    cr_assert(eq(str, error, "MALFORMED_RECORD_IN_PARSING"));
-    cr_assert(eq(
-        int, oracle_record(oracle, bytes_of_text("{\"i\":4}"), &arena, &row, &error), ORACLE_ROW));
+    struct oracle_line line;
+    oracle_record(oracle, bytes_of_text("{\"i\":0}"), &arena, &line);
+    cr_assert(eq(int, line.verdict, ORACLE_FAILS));
+    cr_assert(eq(str, line.error, "DIVIDE_BY_ZERO"));
+    oracle_record(oracle, bytes_of_text("{\"i\":\"0\"}"), &arena, &line);
+    cr_assert(eq(int, line.verdict, ORACLE_FAILS));
+    cr_assert(eq(str, line.error, "MALFORMED_RECORD_IN_PARSING"));
+    oracle_record(oracle, bytes_of_text("{\"i\":4}"), &arena, &line);
+    cr_assert(eq(int, line.verdict, ORACLE_ROW));
     arena_free(&arena);
     oracle_free(oracle);
     static const char *const unreadable[] = {

@@ -107,40 +107,80 @@ static bool type_of(const struct element *element, enum type *type)
     return true;
 }
 
-static const char *read_schema(struct compact_fields *fields, struct parquet_content *content)
+/* A leaf, below the struct `group` or at the root. */
+static const char *read_leaf(const struct element *element,
+                             const struct element *group,
+                             struct arena *arena,
+                             struct parquet_content *content)
 {
-    size_t count = compact_list(fields, COMPACT_STRUCT);
-    struct element element;
-    read_element(fields->cursor, &element);
-    if (fields->cursor->failed || count < 2 || count - 1 > PARQUET_COLUMNS_MAX ||
-        element.children != (int64_t)count - 1) {
-        return "the schema is not one root with flat columns";
+    if (element->children != 0 || content->column_count == PARQUET_COLUMNS_MAX) {
+        return "a column of the schema is no flat column";
     }
-    for (size_t i = 0; i + 1 < count; i++) {
-        read_element(fields->cursor, &element);
-        struct parquet_column *column = &content->columns[i];
-        if (fields->cursor->failed || element.children != 0 || element.repetition < 0 ||
-            element.repetition >= REPETITION_REPEATED) {
-            return "a column of the schema is no flat column";
-        }
-        if (!type_of(&element, &column->type)) {
-            return "a column of the schema has another type than the six";
-        }
-        column->name = element.name;
-        column->optional = element.repetition == REPETITION_OPTIONAL;
+    struct parquet_column *column = &content->columns[content->column_count++];
+    if (!type_of(element, &column->type)) {
+        return "a column of the schema has another type than the six";
     }
-    content->column_count = count - 1;
+    column->levels = element->repetition == REPETITION_OPTIONAL ? 1 : 0;
+    column->path_size = group == NULL ? 1 : 2;
+    column->path[column->path_size - 1] = element->name;
+    column->name = element->name;
+    if (group != NULL) {
+        column->path[0] = group->name;
+        column->levels = group->repetition == REPETITION_OPTIONAL ? (uint8_t)(column->levels + 1)
+                                                                  : column->levels;
+        column->name = bytes_of_text(arena_printf(arena,
+                                                  "%.*s.%.*s",
+                                                  (int)group->name.size,
+                                                  (const char *)group->name.data,
+                                                  (int)element->name.size,
+                                                  (const char *)element->name.data));
+    }
     return NULL;
 }
 
-/* path_in_schema: one name, the column's. */
+static bool next_element(struct compact_fields *fields, size_t *left, struct element *element)
+{
+    bool more = *left > 0;
+    *left -= more ? 1 : 0;
+    if (more) {
+        read_element(fields->cursor, element);
+    }
+    return more && !fields->cursor->failed && element->repetition >= 0 &&
+           element->repetition < REPETITION_REPEATED;
+}
+
+static const char *
+read_schema(struct compact_fields *fields, struct arena *arena, struct parquet_content *content)
+{
+    size_t left = compact_list(fields, COMPACT_STRUCT);
+    struct element root;
+    bool fine = next_element(fields, &left, &root) && root.children > 0;
+    const char *error = fine ? NULL : "the schema is not one root with columns";
+    for (int64_t i = 0; error == NULL && i < root.children; i++) {
+        struct element group;
+        if (!next_element(fields, &left, &group)) {
+            return "the schema is cut, or has a repeated column";
+        }
+        if (group.children == 0) {
+            error = read_leaf(&group, NULL, arena, content);
+        }
+        for (int64_t k = 0; error == NULL && k < group.children; k++) {
+            struct element leaf;
+            error = next_element(fields, &left, &leaf) ? read_leaf(&leaf, &group, arena, content)
+                                                       : "a struct of the schema is cut";
+        }
+    }
+    return error == NULL && left > 0 ? "the schema has more columns than its root" : error;
+}
+
+/* path_in_schema: the column's names, from the root. */
 static bool path_matches(struct compact_fields *fields, const struct parquet_column *column)
 {
     size_t count = compact_list(fields, COMPACT_BINARY);
-    bool matches = count == 1;
+    bool matches = count == column->path_size;
     for (size_t i = 0; i < count && !fields->cursor->failed; i++) {
         struct bytes name = cursor_take(fields->cursor, cursor_varint(fields->cursor));
-        matches = matches && bytes_equal(name, column->name);
+        matches = matches && bytes_equal(name, column->path[i]);
     }
     return matches;
 }
@@ -272,7 +312,7 @@ const char *parquet_footer_read(struct bytes file,
     struct compact_fields fields = {.cursor = &cursor};
     while (compact_next(&fields)) {
         if (fields.id == 2) {
-            error = read_schema(&fields, content);
+            error = read_schema(&fields, arena, content);
         } else if (fields.id == 3) {
             footer->rows = compact_integer(&fields);
         } else if (fields.id == 4 && content->column_count > 0) {

@@ -75,11 +75,14 @@ static const char *read_page_header(struct cursor *cursor, struct page *page)
     return page->has_crc ? NULL : "a page without a checksum";
 }
 
-/* One level a value, bit width 1: runs, or groups of eight bits (delta-parquet-storage 4.5). */
-static bool read_levels(struct cursor *cursor, uint8_t *present, size_t count)
+/* One level a value, in as many bits as `most` needs: runs, or groups of eight values
+ * (delta-parquet-storage 4.5). Leaves 1 where a value is present, 0 where it is null. A null struct
+ * is no row of this project: with two levels the outer one is always there. */
+static bool read_levels(struct cursor *cursor, uint8_t *present, size_t count, uint8_t most)
 {
     struct bytes levels = cursor_take(cursor, cursor_le32(cursor));
     struct cursor runs = cursor_of(levels);
+    unsigned width = most > 1 ? 2 : 1;
     size_t at = 0;
     while (at < count && !runs.failed) {
         uint64_t head = cursor_varint(&runs);
@@ -89,19 +92,24 @@ static bool read_levels(struct cursor *cursor, uint8_t *present, size_t count)
         }
         if ((head & 1) == 0) {
             uint8_t level = cursor_byte(&runs);
-            if (length > count - at || level > 1) {
+            if (length > count - at) {
                 return false;
             }
             memset(present + at, level, (size_t)length);
             at += (size_t)length;
             continue;
         }
-        struct bytes packed = cursor_take(&runs, length);
-        for (size_t i = 0; i < packed.size * 8 && at < count; i++) {
-            present[at++] = packed.data[i / 8] >> (i % 8) & 1;
+        struct bytes packed = cursor_take(&runs, length > count ? UINT64_MAX : length * width);
+        for (size_t bit = 0; bit < packed.size * 8 && at < count; bit += width) {
+            present[at++] = (uint8_t)(packed.data[bit / 8] >> (bit % 8) & ((1u << width) - 1));
         }
     }
-    return at == count && !runs.failed && !cursor->failed;
+    bool fine = at == count && !runs.failed && !cursor->failed;
+    for (size_t i = 0; i < count && fine; i++) {
+        fine = present[i] <= most && present[i] + 1 >= most;
+        present[i] = present[i] == most ? 1 : 0;
+    }
+    return fine;
 }
 
 static bool
@@ -198,7 +206,8 @@ read_page(struct cursor *pages, int64_t codec, struct arena *arena, struct targe
     uint8_t *present = arena_alloc(arena, count + 1);
     memset(present, 1, count);
     struct cursor cursor = cursor_of(body);
-    if (target->column->optional && !read_levels(&cursor, present, count)) {
+    if (target->column->levels > 0 &&
+        !read_levels(&cursor, present, count, target->column->levels)) {
         return "the definition levels of a page are broken";
     }
     if (!read_values(&cursor, target, present, count)) {

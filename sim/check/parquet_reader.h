@@ -1,7 +1,8 @@
-/* A small strict Parquet reader for what a Delta table of this project may hold: flat columns of
- * six types, data pages v1, PLAIN values, RLE/bit-packed levels, snappy or nothing, a CRC on every
- * page that is always verified. Everything else is refused by text. Shares no code with the writer.
- * Safe on hostile bytes. Source: delta-parquet-storage 4. */
+/* A small strict Parquet reader for what a Delta table of this project may hold: columns of six
+ * types, alone or in a struct one level deep (a struct is never null), data pages v1, PLAIN values,
+ * RLE/bit-packed levels, snappy or nothing, a CRC on every page that is always verified. Everything
+ * else is refused by text. Shares no code with the writer. Safe on hostile bytes. Source:
+ * delta-parquet-storage 4. */
 #ifndef SIM_CHECK_PARQUET_READER_H
 #define SIM_CHECK_PARQUET_READER_H
 
@@ -11,9 +12,11 @@
 enum { PARQUET_COLUMNS_MAX = 64, PARQUET_CELLS_MAX = 1 << 20, PARQUET_PAGE_SIZE_MAX = 1 << 26 };
 
 struct parquet_column {
-    struct bytes name;
+    struct bytes name; /* of a member of a struct: "window.start" */
+    struct bytes path[2];
+    size_t path_size; /* 2: a member of a struct */
     enum type type;
-    bool optional;
+    uint8_t levels; /* the definition level of a present value: optional parts of its path */
 };
 
 struct parquet_content {

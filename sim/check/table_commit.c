@@ -243,8 +243,7 @@ static bool column_type(struct bytes name, enum type *type)
     return false;
 }
 
-/* One object of schemaString.fields; the reader stands on its '{'. */
-static bool read_column(struct reading *reading, struct json_pull *schema)
+static struct table_column *new_column(struct reading *reading)
 {
     struct table_commit *commit = reading->commit;
     struct table_column *more =
@@ -252,20 +251,105 @@ static bool read_column(struct reading *reading, struct json_pull *schema)
     commit->columns = more == NULL ? commit->columns : more;
     struct table_column *column = &commit->columns[commit->column_count++];
     *column = (struct table_column){.type = TYPE_COUNT};
+    return column;
+}
+
+static struct bytes member_name(struct arena *arena, struct bytes parent, struct bytes name)
+{
+    if (parent.size == 0) {
+        return name;
+    }
+    const char *whole = arena_printf(arena,
+                                     "%.*s.%.*s",
+                                     (int)parent.size,
+                                     (const char *)parent.data,
+                                     (int)name.size,
+                                     (const char *)name.data);
+    return bytes_of_text(whole);
+}
+
+/* One plain object of `fields`; the reader stands on its '{'. */
+static bool
+read_member(struct reading *reading, struct json_pull *schema, struct bytes *name, enum type *type)
+{
+    *name = bytes_of(NULL, 0);
+    *type = TYPE_COUNT;
     while (schema->token != PULL_ERROR && pull_member(schema)) {
         bool is_name = pull_name_is(schema, "name");
         bool is_type = pull_name_is(schema, "type");
         pull_next(schema);
         if (is_name && schema->token == PULL_STRING) {
-            column->name = pull_string(schema, reading->arena);
+            *name = pull_string(schema, reading->arena);
         } else if (is_type && (schema->token != PULL_STRING ||
-                               !column_type(pull_string(schema, reading->arena), &column->type))) {
+                               !column_type(pull_string(schema, reading->arena), type))) {
             return refuse(reading, "schemaString has a column of another type than the six");
         }
         pull_skip(schema);
     }
-    return (column->name.size > 0 && column->type != TYPE_COUNT) ||
+    return (name->size > 0 && *type != TYPE_COUNT) ||
            refuse(reading, "schemaString has a column without name or type");
+}
+
+/* {"type":"struct","fields":[...]} of plain members, appended without their struct's name; the
+ * reader stands on its '{'. */
+static bool read_struct(struct reading *reading, struct json_pull *schema)
+{
+    bool is_struct = false;
+    while (schema->token != PULL_ERROR && pull_member(schema)) {
+        bool type = pull_name_is(schema, "type");
+        bool fields = pull_name_is(schema, "fields");
+        pull_next(schema);
+        if (type && schema->token == PULL_STRING) {
+            is_struct = bytes_equal_text(pull_string(schema, reading->arena), "struct");
+        }
+        while (fields && schema->token != PULL_ERROR && pull_next(schema) == PULL_OBJECT) {
+            struct table_column *column = new_column(reading);
+            if (!read_member(reading, schema, &column->name, &column->type)) {
+                return false;
+            }
+        }
+        pull_skip(schema);
+    }
+    return is_struct || refuse(reading, "schemaString has a column of another type than the six");
+}
+
+/* One object of schemaString.fields: a column, or a struct, whose members are columns; the reader
+ * stands on its '{'. */
+static bool read_column(struct reading *reading, struct json_pull *schema)
+{
+    struct table_commit *commit = reading->commit;
+    size_t first = commit->column_count;
+    struct bytes name = {.data = NULL};
+    enum type type = TYPE_COUNT;
+    while (schema->token != PULL_ERROR && pull_member(schema)) {
+        bool is_name = pull_name_is(schema, "name");
+        bool is_type = pull_name_is(schema, "type");
+        pull_next(schema);
+        if (is_name && schema->token == PULL_STRING) {
+            name = pull_string(schema, reading->arena);
+        } else if (is_type && schema->token == PULL_OBJECT) {
+            if (!read_struct(reading, schema)) {
+                return false;
+            }
+        } else if (is_type && (schema->token != PULL_STRING ||
+                               !column_type(pull_string(schema, reading->arena), &type))) {
+            return refuse(reading, "schemaString has a column of another type than the six");
+        }
+        pull_skip(schema);
+    }
+    bool plain = type != TYPE_COUNT;
+    if (name.size == 0 || plain != (commit->column_count == first)) {
+        return refuse(reading, "schemaString has a column without name or type");
+    }
+    if (plain) {
+        struct table_column *column = new_column(reading);
+        *column = (struct table_column){.name = name, .type = type};
+        return true;
+    }
+    for (size_t i = first; i < commit->column_count; i++) {
+        commit->columns[i].name = member_name(reading->arena, name, commit->columns[i].name);
+    }
+    return true;
 }
 
 static bool read_schema(struct reading *reading)

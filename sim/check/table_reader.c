@@ -100,14 +100,7 @@ const char *table_file_rows(const struct table_source *source,
     return error;
 }
 
-/* The files that are live at the end of a replay, in the order of their adds. */
-struct live {
-    struct table_add *adds;
-    size_t count;
-    size_t capacity;
-};
-
-static void live_add(struct live *live, const struct table_add *add)
+static void live_add(struct table_live *live, const struct table_add *add)
 {
     if (live->count == live->capacity) {
         live->capacity = live->capacity == 0 ? 32 : live->capacity * 2;
@@ -116,7 +109,7 @@ static void live_add(struct live *live, const struct table_add *add)
     live->adds[live->count++] = *add;
 }
 
-static void live_remove(struct live *live, struct bytes path)
+static void live_remove(struct table_live *live, struct bytes path)
 {
     size_t kept = 0;
     for (size_t i = 0; i < live->count; i++) {
@@ -131,7 +124,7 @@ static const char *replay(const struct table_source *source,
                           const char *table,
                           int64_t version,
                           struct arena *arena,
-                          struct live *live,
+                          struct table_live *live,
                           struct table_commit *schema)
 {
     for (int64_t v = 0; v <= version; v++) {
@@ -159,13 +152,23 @@ static const char *replay(const struct table_source *source,
     return NULL;
 }
 
+const char *table_live_at(const struct table_source *source,
+                          const char *table,
+                          int64_t version,
+                          struct arena *arena,
+                          struct table_live *live)
+{
+    struct table_commit schema = {.column_count = 0};
+    return replay(source, table, version, arena, live, &schema);
+}
+
 const char *table_rows_at(const struct table_source *source,
                           const char *table,
                           int64_t version,
                           struct arena *arena,
                           struct row_set *rows)
 {
-    struct live live = {.count = 0};
+    struct table_live live = {.count = 0};
     struct table_commit schema = {.column_count = 0};
     const char *error = replay(source, table, version, arena, &live, &schema);
     for (size_t i = 0; i < live.count && error == NULL; i++) {

@@ -8,6 +8,7 @@
 #include "engine/base/arena.h"
 #include "sim/check/value.h"
 
+/* Members of a struct column stand for it, one after another: "window.start", "window.end". */
 struct table_column {
     struct bytes name;
     enum type type;
@@ -62,6 +63,19 @@ const char *table_file_rows(const struct table_source *source,
                             const struct table_add *add,
                             struct arena *arena,
                             struct row_set *rows);
+
+/* The live files after `version`, in the order of their adds; `adds` is the caller's to free.
+ * NULL, or what is wrong. */
+struct table_live {
+    struct table_add *adds;
+    size_t count;
+    size_t capacity;
+};
+const char *table_live_at(const struct table_source *source,
+                          const char *table,
+                          int64_t version,
+                          struct arena *arena,
+                          struct table_live *live);
 
 /* The whole table as a reader sees it at `version`: every commit from 0 on, live files only. NULL,
  * or what is wrong. */

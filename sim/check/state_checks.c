@@ -1,0 +1,505 @@
+/* The state's files: state-before-commit, state-rows, snapshot-replay, state-partition,
+ * state-retained (spark-checkpoint 1.0, 1.8, 1.15 A10 to A15).
+ *
+ * A delta is judged once, when the sink has committed its batch: only then is it known what the
+ * batch read. By induction over the versions it is enough to hold its records against the oracle's
+ * changes of that one batch; the whole is compared where there is a whole: at each snapshot, by a
+ * digest without order. */
+#include "engine/base/check.h"
+#include "engine/base/hash.h"
+#include "sim/check/checks_internal.h"
+#include "sim/check/state_reader.h"
+#include "sim/check/state_row.h"
+
+static const char *
+path_of(struct checks *checks, int64_t partition, int64_t version, enum state_file kind)
+{
+    return state_file_name_of(&checks->scratch, checks->checkpoint, partition, version, kind);
+}
+
+static struct check_state *states_of(struct check_query *query)
+{
+    if (query->states == NULL) {
+        size_t size = (size_t)query->partitions * sizeof *query->states;
+        query->states = heap_alloc(size);
+        memset(query->states, 0, size);
+    }
+    return query->states;
+}
+
+/* The record of a file, made when it is new. */
+static struct check_state_file *
+file_made(struct check_state *state, int64_t version, enum state_file kind)
+{
+    size_t count = (size_t)version + 1;
+    if (count > state->version_count) {
+        state->deltas =
+            checks_room(state->deltas, &state->delta_capacity, count, sizeof *state->deltas);
+        state->snapshots = checks_room(
+            state->snapshots, &state->snapshot_capacity, count, sizeof *state->snapshots);
+        size_t more = (count - state->version_count) * sizeof *state->deltas;
+        memset(&state->deltas[state->version_count], 0, more);
+        memset(&state->snapshots[state->version_count], 0, more);
+        state->version_count = count;
+    }
+    return kind == STATE_FILE_DELTA ? &state->deltas[version] : &state->snapshots[version];
+}
+
+static struct check_state_file *file_known(const struct check_query *query,
+                                           int64_t partition,
+                                           int64_t version,
+                                           enum state_file kind)
+{
+    bool there = query->states != NULL && partition < query->partitions && version >= 0 &&
+                 (size_t)version < query->states[partition].version_count;
+    if (!there) {
+        return NULL;
+    }
+    const struct check_state *state = &query->states[partition];
+    return kind == STATE_FILE_DELTA ? &state->deltas[version] : &state->snapshots[version];
+}
+
+/* ---- one delta against the oracle's changes */
+
+static const char *described(struct checks *checks, struct bytes key)
+{
+    const struct schema *schema = &oracle_pipeline(checks->oracle)->aggregation->key;
+    struct value *cells = arena_alloc(&checks->scratch, (schema->count + 1) * sizeof *cells);
+    struct buf text = {0};
+    bool row = state_row_decode(schema, key, cells);
+    buf_text(&text, row ? "(" : "no row: ");
+    for (size_t i = 0; row && i < schema->count; i++) {
+        buf_text(&text, i == 0 ? "" : ", ");
+        value_describe(&cells[i], &text);
+    }
+    for (size_t i = 0; !row && i < key.size && i < 64; i++) {
+        buf_printf(&text, "%02x", key.data[i]);
+    }
+    buf_text(&text, row ? ")" : "");
+    char *copy = arena_copy(&checks->scratch, text.data, text.size);
+    buf_free(&text);
+    return copy;
+}
+
+/* The last record of each key in a delta. */
+struct last_records {
+    const struct state_record **slots;
+    size_t mask;
+};
+
+static const struct state_record **slot_of(const struct last_records *last, struct bytes key)
+{
+    size_t at = hash_bytes(key.data, key.size) & last->mask;
+    while (last->slots[at] != NULL && !bytes_equal(last->slots[at]->key, key)) {
+        at = (at + 1) & last->mask;
+    }
+    return &last->slots[at];
+}
+
+static struct last_records index_records(struct arena *arena, const struct state_records *records)
+{
+    size_t size = 8;
+    while (size < 2 * records->count) {
+        size *= 2;
+    }
+    struct last_records last = {.mask = size - 1};
+    last.slots = arena_alloc(arena, size * sizeof(struct state_record *));
+    for (size_t i = 0; i < records->count; i++) {
+        *slot_of(&last, records->records[i].key) = &records->records[i];
+    }
+    return last;
+}
+
+struct judgement {
+    struct checks *checks;
+    const struct oracle_stream *stream;
+    const char *path;
+    int64_t partition;
+    struct buf value; /* the oracle's, of one key */
+};
+
+static void in_its_partition(const struct judgement *at, struct bytes key)
+{
+    const struct schema *schema = &oracle_pipeline(at->checks->oracle)->aggregation->key;
+    struct value *cells = arena_alloc(&at->checks->scratch, (schema->count + 1) * sizeof *cells);
+    checks_count(at->checks, CHECK_STATE_PARTITION);
+    if (!state_row_decode(schema, key, cells)) {
+        return; /* state-rows says so: nobody expects it */
+    }
+    int64_t partition =
+        state_row_partition(state_row_hash(schema, cells), oracle_stream_partitions(at->stream));
+    if (partition != at->partition) {
+        checks_fail(at->checks,
+                    CHECK_STATE_PARTITION,
+                    "%s has the key %s, which hashes to partition %lld",
+                    at->path,
+                    described(at->checks, key),
+                    (long long)partition);
+    }
+}
+
+static void record_is_right(struct judgement *at, const struct state_record *record)
+{
+    const struct oracle_key *key = NULL;
+    bool there = oracle_stream_find(at->stream, record->key, &key, &at->value);
+    in_its_partition(at, record->key);
+    if (there != (record->value.data != NULL)) {
+        checks_fail(at->checks,
+                    CHECK_STATE_ROWS,
+                    "%s %s the key %s, which is %s the state by the oracle",
+                    at->path,
+                    there ? "removes" : "has",
+                    described(at->checks, record->key),
+                    there ? "in" : "not in");
+    } else if (there && !bytes_equal(record->value, buf_bytes(&at->value))) {
+        checks_fail(at->checks,
+                    CHECK_STATE_ROWS,
+                    "%s has other buffers of the key %s than the oracle",
+                    at->path,
+                    described(at->checks, record->key));
+    }
+}
+
+/* A change that the delta does not tell: a reader would go on with the old value. */
+static void change_is_told(struct judgement *at,
+                           const struct last_records *last,
+                           const struct oracle_change *change)
+{
+    const struct oracle_key *key = NULL;
+    bool there = oracle_stream_find(at->stream, change->key->row, &key, &at->value);
+    bool needed = there ? change->other : change->was;
+    if (needed && *slot_of(last, change->key->row) == NULL) {
+        checks_fail(at->checks,
+                    CHECK_STATE_ROWS,
+                    "%s does not %s the key %s",
+                    at->path,
+                    there ? "have" : "remove",
+                    described(at->checks, change->key->row));
+    }
+}
+
+static void judge_delta(struct checks *checks,
+                        const struct oracle_stream *stream,
+                        int64_t partition,
+                        const char *path,
+                        const struct state_records *records)
+{
+    struct judgement at = {
+        .checks = checks, .stream = stream, .path = path, .partition = partition};
+    struct last_records last = index_records(&checks->scratch, records);
+    size_t count = 0;
+    const struct oracle_change *changes = oracle_stream_changes(stream, &count);
+    checks_count(checks, CHECK_STATE_ROWS);
+    for (size_t i = 0; i <= last.mask; i++) {
+        if (last.slots[i] != NULL) {
+            record_is_right(&at, last.slots[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (state_row_partition(changes[i].key->murmur, oracle_stream_partitions(stream)) ==
+            partition) {
+            change_is_told(&at, &last, &changes[i]);
+        }
+    }
+    buf_free(&at.value);
+}
+
+/* ---- snapshots */
+
+static void judge_snapshot(struct checks *checks,
+                           const struct check_query *query,
+                           int64_t partition,
+                           int64_t version)
+{
+    struct check_state_file *file = file_known(query, partition, version, STATE_FILE_SNAPSHOT);
+    bool known = query->stream != NULL && oracle_stream_next(query->stream) >= version;
+    if (file == NULL || !file->present || file->judged || query->unstreamed || !known) {
+        return;
+    }
+    file->judged = true;
+    struct oracle_digest expected = oracle_stream_digest(query->stream, version, partition);
+    checks_count(checks, CHECK_SNAPSHOT_REPLAY);
+    if (expected.rows != file->digest.rows || expected.sum != file->digest.sum) {
+        checks_fail(checks,
+                    CHECK_SNAPSHOT_REPLAY,
+                    "%s has %lld rows that are not the %lld which the deltas up to it add up to",
+                    path_of(checks, partition, version, STATE_FILE_SNAPSHOT),
+                    (long long)file->digest.rows,
+                    (long long)expected.rows);
+    }
+}
+
+static void read_snapshot(struct checks *checks,
+                          const char *path,
+                          struct bytes content,
+                          struct check_state_file *file)
+{
+    struct state_records records;
+    const char *error =
+        state_file_records(STATE_FILE_SNAPSHOT, content, &checks->scratch, &records);
+    file->digest = (struct oracle_digest){.rows = 0};
+    for (size_t i = 0; error == NULL && i < records.count; i++) {
+        oracle_digest_add(&file->digest, records.records[i].key, records.records[i].value);
+    }
+    if (error != NULL) {
+        checks_count(checks, CHECK_SNAPSHOT_REPLAY);
+        checks_fail(checks, CHECK_SNAPSHOT_REPLAY, "%s is not whole: %s", path, error);
+    }
+}
+
+/* ---- what appears */
+
+/* Over a delta that was judged only the same records may be written: a re-run is bit-equal. */
+static void judge_again(struct checks *checks,
+                        const struct check_query *query,
+                        int64_t partition,
+                        int64_t version,
+                        struct bytes content)
+{
+    const char *path = path_of(checks, partition, version, STATE_FILE_DELTA);
+    struct state_records records;
+    const char *error = state_file_records(STATE_FILE_DELTA, content, &checks->scratch, &records);
+    checks_count(checks, CHECK_STATE_ROWS);
+    if (error != NULL) {
+        checks_fail(checks, CHECK_STATE_ROWS, "%s is written again, not whole: %s", path, error);
+    } else if (oracle_stream_next(query->stream) == version) {
+        judge_delta(checks, query->stream, partition, path, &records);
+    } else {
+        checks_fail(checks,
+                    CHECK_STATE_ROWS,
+                    "%s is written again with other bytes, though batch %lld is long in the table",
+                    path,
+                    (long long)version);
+    }
+}
+
+void state_published(struct checks *checks,
+                     const struct sim_process *by,
+                     const char *path,
+                     struct bytes content)
+{
+    int64_t partition = -1;
+    int64_t version = -1;
+    enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
+    struct check_query *query = checks_current(checks);
+    if (kind == STATE_FILE_OTHER || query == NULL || !checks_stateful(checks) ||
+        query->partitions <= 0) {
+        return;
+    }
+    if (partition >= query->partitions || version < 1 || version > INT32_MAX) {
+        checks_count(checks, CHECK_STATE_PARTITION);
+        checks_fail(checks,
+                    CHECK_STATE_PARTITION,
+                    "%s is written, but by the query's first offsets its state has %lld partitions",
+                    path,
+                    (long long)query->partitions);
+        return;
+    }
+    struct check_state_file *file = file_made(&states_of(query)[partition], version, kind);
+    uint64_t hash = hash_bytes(content.data, content.size);
+    bool same = file->hash == hash;
+    bool again = file->judged && !same;
+    file->present = true;
+    file->hash = hash;
+    if (by == NULL || same) {
+        return; /* a crash undid a removal; or an attempt wrote what another one had */
+    }
+    if (kind == STATE_FILE_SNAPSHOT) {
+        file->judged = false;
+        read_snapshot(checks, path, content, file);
+        judge_snapshot(checks, query, partition, version);
+    } else if (again && !query->unstreamed) {
+        judge_again(checks, query, partition, version, content);
+    }
+}
+
+/* ---- before the batch is in the table */
+
+void state_before_commit(struct checks *checks,
+                         const struct check_query *query,
+                         int64_t batch,
+                         const char *before)
+{
+    for (int64_t p = 0; p < query->partitions && checks_stateful(checks); p++) {
+        const char *path = path_of(checks, p, batch + 1, STATE_FILE_DELTA);
+        struct bytes content;
+        if (checks_is_damaged(checks, path)) {
+            continue;
+        }
+        checks_count(checks, CHECK_STATE_BEFORE_COMMIT);
+        bool there = checks_look(checks, path, &content);
+        if (!there || !checks_durable(checks, path)) {
+            checks_fail(checks,
+                        CHECK_STATE_BEFORE_COMMIT,
+                        "%s of batch %lld is there, but %s %s",
+                        before,
+                        (long long)batch,
+                        path,
+                        there ? "would not outlive a crash of all machines" : "is not");
+            return;
+        }
+    }
+}
+
+static void judge_partition(struct checks *checks,
+                            struct check_query *query,
+                            int64_t partition,
+                            int64_t version)
+{
+    const char *path = path_of(checks, partition, version, STATE_FILE_DELTA);
+    struct bytes content;
+    struct state_records records;
+    if (checks_is_damaged(checks, path) || !checks_look(checks, path, &content)) {
+        return;
+    }
+    const char *error = state_file_records(STATE_FILE_DELTA, content, &checks->scratch, &records);
+    if (error != NULL) {
+        checks_fail(checks, CHECK_STATE_BEFORE_COMMIT, "%s is not whole: %s", path, error);
+        return;
+    }
+    struct check_state_file *file =
+        file_made(&states_of(query)[partition], version, STATE_FILE_DELTA);
+    file->present = true;
+    file->judged = true;
+    file->hash = hash_bytes(content.data, content.size);
+    judge_delta(checks, query->stream, partition, path, &records);
+    judge_snapshot(checks, query, partition, version);
+}
+
+void state_judge(struct checks *checks, struct check_query *query, int64_t batch)
+{
+    if (!checks_stateful(checks) || query->partitions <= 0) {
+        return;
+    }
+    state_before_commit(checks, query, batch, "the commit in the table");
+    const struct oracle_stream *stream = stream_through(checks, query, batch);
+    if (stream == NULL || oracle_stream_next(stream) != batch + 1) {
+        return; /* the second commit of a batch: sink-once says so */
+    }
+    for (int64_t p = 0; p < query->partitions; p++) {
+        judge_partition(checks, query, p, batch + 1);
+    }
+}
+
+/* ---- what vanishes */
+
+static bool is_there(struct checks *checks, const char *path, const char *without)
+{
+    struct bytes content;
+    return (without == NULL || strcmp(path, without) != 0) && checks_look(checks, path, &content);
+}
+
+const char *state_hole(struct checks *checks,
+                       const struct check_query *query,
+                       int64_t partition,
+                       int64_t version,
+                       const char *without)
+{
+    const char *missing = NULL;
+    maybe(query->states == NULL);
+    for (int64_t v = version; v > 0; v--) {
+        const char *snapshot = path_of(checks, partition, v, STATE_FILE_SNAPSHOT);
+        if (is_there(checks, snapshot, without)) {
+            return NULL;
+        }
+        const char *delta = path_of(checks, partition, v, STATE_FILE_DELTA);
+        if (!is_there(checks, delta, without)) {
+            missing = delta;
+            break;
+        }
+    }
+    return missing;
+}
+
+static bool any_damaged(struct checks *checks, int64_t partition)
+{
+    return checks_damaged_below(
+        checks,
+        arena_printf(
+            &checks->scratch, "%s/state/0/%lld", checks->checkpoint, (long long)partition));
+}
+
+/* The newest version that a batch in the table, or one that runs, has written. */
+static int64_t newest_version(const struct check_query *query, int64_t partition)
+{
+    const struct check_state *state = &query->states[partition];
+    for (size_t v = state->version_count; v > 0; v--) {
+        if (state->deltas[v - 1].present) {
+            return (int64_t)v - 1;
+        }
+    }
+    return 0;
+}
+
+void state_removed(struct checks *checks, const struct sim_process *by, const char *path)
+{
+    enum { RECOVERY_NEEDS = 2 };
+    int64_t partition = -1;
+    int64_t version = -1;
+    enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
+    struct check_query *query = checks_current(checks);
+    struct check_state_file *file = kind == STATE_FILE_OTHER || query == NULL
+                                        ? NULL
+                                        : file_known(query, partition, version, kind);
+    if (file == NULL) {
+        return;
+    }
+    struct bytes content;
+    file->present = by == NULL && checks_look(checks, path, &content);
+    if (by == NULL || any_damaged(checks, partition)) {
+        return;
+    }
+    int64_t newest = newest_version(query, partition);
+    int64_t retained = checks_retained(checks, by->process.id);
+    retained = retained > RECOVERY_NEEDS ? retained : RECOVERY_NEEDS;
+    int64_t oldest = newest - retained + 1;
+    checks_count(checks, CHECK_STATE_RETAINED);
+    for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
+        const char *missing = state_hole(checks, query, partition, v, path);
+        if (missing != NULL) {
+            checks_fail(checks,
+                        CHECK_STATE_RETAINED,
+                        "%s removed %s, but version %lld, one of the last %lld up to %lld, cannot "
+                        "be loaded without %s",
+                        by->process.name,
+                        path,
+                        (long long)v,
+                        (long long)retained,
+                        (long long)newest,
+                        missing);
+            return;
+        }
+    }
+}
+
+/* What the table's newest batch left must still load. */
+void state_after_crash(struct checks *checks)
+{
+    const struct check_query *query = checks_current(checks);
+    if (query == NULL || query->lost || query->stream == NULL || query->states == NULL ||
+        query->unstreamed) {
+        return;
+    }
+    int64_t version = oracle_stream_next(query->stream);
+    for (int64_t p = 0; p < query->partitions; p++) {
+        if (any_damaged(checks, p)) {
+            continue;
+        }
+        const char *missing = state_hole(checks, query, p, version, NULL);
+        const struct check_state_file *file = file_known(query, p, version, STATE_FILE_DELTA);
+        struct bytes content = {.data = NULL};
+        const char *path = path_of(checks, p, version, STATE_FILE_DELTA);
+        bool same = !checks_look(checks, path, &content) || file == NULL ||
+                    hash_bytes(content.data, content.size) == file->hash;
+        checks_count(checks, CHECK_STATE_BEFORE_COMMIT);
+        if (missing != NULL || !same) {
+            checks_fail(checks,
+                        CHECK_STATE_BEFORE_COMMIT,
+                        "a crash %s %s, but batch %lld is in the table",
+                        missing != NULL ? "took" : "changed",
+                        missing != NULL ? missing : path,
+                        (long long)version - 1);
+            return;
+        }
+    }
+}
