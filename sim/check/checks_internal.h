@@ -6,6 +6,7 @@
 #include "sim/check/checkpoint_reader.h"
 #include "sim/check/checks.h"
 #include "sim/check/oracle_stream.h"
+#include "sim/check/state_reader.h"
 #include "sim/check/table_reader.h"
 
 enum { CHECK_QUERY_NONE = -1, CHECK_ID_SIZE = 64 };
@@ -201,6 +202,9 @@ int64_t sink_last_version(const struct checks *checks); /* -1: none */
 /* The rows of a commit against the oracle's rows of its batch, with every other commit of it. */
 void delivery_commit(struct checks *checks, int64_t version, struct row_set *found);
 void delivery_end(struct checks *checks);
+/* Append: nothing is ever removed. Complete: each commit replaces the table, so it removes every
+ * file that was live, and nothing else. False: reader-whole was violated. */
+bool delivery_removes(struct checks *checks, int64_t version, const struct table_commit *commit);
 
 /* ---- ledger.c */
 
@@ -237,7 +241,13 @@ void watermark_of_commit(struct checks *checks,
 /* Must a batch without data follow the last one of the current query? */
 bool stream_owes_batch(const struct checks *checks);
 
-/* ---- state_checks.c: state files */
+/* ---- state_checks.c, state_losses.c: state files */
+
+/* NULL: no such file was ever published. */
+struct check_state_file *state_file_known(const struct check_query *query,
+                                          int64_t partition,
+                                          int64_t version,
+                                          enum state_file kind);
 
 void state_published(struct checks *checks,
                      const struct sim_process *by,

@@ -127,49 +127,6 @@ static void files_are_whole(struct checks *checks,
     }
 }
 
-/* Append: nothing is ever removed. Complete: each commit replaces the table, so it removes every
- * file that was live, and nothing else. */
-static bool
-removes_are_right(struct checks *checks, int64_t version, const struct table_commit *commit)
-{
-    if (!oracle_pipeline(checks->oracle)->complete) {
-        if (commit->remove_count > 0) {
-            checks_fail(checks,
-                        CHECK_READER_WHOLE,
-                        "version %lld removes %zu files from an append-only table",
-                        (long long)version,
-                        commit->remove_count);
-        }
-        return commit->remove_count == 0;
-    }
-    struct table_source source = checks_source(checks);
-    struct table_live live = {.count = 0};
-    const char *error =
-        version == 0 ? NULL
-                     : table_live_at(&source, checks->table, version - 1, &checks->scratch, &live);
-    size_t removed = 0;
-    for (size_t i = 0; i < live.count && error == NULL; i++) {
-        bool named = false;
-        for (size_t k = 0; k < commit->remove_count && !named; k++) {
-            named = bytes_equal(live.adds[i].path, commit->removes[k]);
-        }
-        removed += named ? 1 : 0;
-    }
-    bool right = error == NULL && removed == live.count && removed == commit->remove_count;
-    if (!right && error == NULL) {
-        checks_fail(checks,
-                    CHECK_READER_WHOLE,
-                    "version %lld replaces the table, but removes %zu of its %zu live files with "
-                    "%zu removes",
-                    (long long)version,
-                    removed,
-                    live.count,
-                    commit->remove_count);
-    }
-    heap_free(live.adds);
-    return right;
-}
-
 /* A reader at this instant: no torn commit, no rows that belong to no batch, batches in order. */
 static bool reader_sees_batches(struct checks *checks,
                                 int64_t version,
@@ -186,7 +143,7 @@ static bool reader_sees_batches(struct checks *checks,
                     commit->add_count);
         return false;
     }
-    if (!removes_are_right(checks, version, commit)) {
+    if (!delivery_removes(checks, version, commit)) {
         return false;
     }
     if (record->batch > 0 && sink_version_of(checks, record->query, record->batch - 1, 0) < 0) {

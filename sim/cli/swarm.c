@@ -30,6 +30,7 @@ struct swarm {
     int64_t virtual_us;
     int64_t before_us;
     uint64_t evaluations[RUN_CHECKS_MAX];
+    bool applies[RUN_CHECKS_MAX];
     size_t check_count;
 };
 
@@ -84,6 +85,7 @@ static void take_result(struct swarm *swarm, const struct scenario *scenario, bo
     swarm->check_count = result->check_count > 0 ? result->check_count : swarm->check_count;
     for (size_t i = 0; i < result->check_count; i++) {
         swarm->evaluations[i] += result->checks[i].evaluations;
+        swarm->applies[i] = swarm->applies[i] || result->checks[i].applies;
     }
     if (swarm->cli->json) {
         struct buf line = {0};
@@ -137,7 +139,7 @@ static void name_idle_checks(const struct swarm *swarm)
 {
     const char *separator = "  never evaluated here: ";
     for (size_t i = 0; i < swarm->check_count; i++) {
-        if (swarm->evaluations[i] == 0) {
+        if (swarm->evaluations[i] == 0 && swarm->applies[i]) {
             (void)printf("%s%s", separator, run_check_name(i));
             separator = ", ";
         }

@@ -210,8 +210,10 @@ static void collect_checks(struct run *run)
     result->check_count = CHECK_COUNT;
     for (size_t i = 0; i < CHECK_COUNT; i++) {
         enum check_id check = (enum check_id)i;
-        result->checks[i] = (struct check_count){
-            .name = check_name(check), .evaluations = checks_evaluations(run->checks, check)};
+        result->checks[i] =
+            (struct check_count){.name = check_name(check),
+                                 .applies = checks_apply(run->checks, check),
+                                 .evaluations = checks_evaluations(run->checks, check)};
     }
     result->rows_out = checks_rows_out(run->checks);
 }

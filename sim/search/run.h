@@ -58,6 +58,7 @@ struct driver_run {
 
 struct check_count {
     const char *name;
+    bool applies; /* to this pipeline: in a suite it must have been evaluated somewhere */
     uint64_t evaluations;
 };
 

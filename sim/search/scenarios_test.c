@@ -87,6 +87,7 @@ Test(scenarios, every_check_ran, .timeout = 300)
 {
     static char paths[FILES_MAX][PATH_SIZE];
     uint64_t evaluations[RUN_CHECKS_MAX] = {0};
+    bool applies[RUN_CHECKS_MAX] = {false};
     size_t checks = 0;
     document_setup();
     size_t count = list_scenarios(paths);
@@ -102,11 +103,12 @@ Test(scenarios, every_check_ran, .timeout = 300)
         checks = result->check_count;
         for (size_t c = 0; c < checks; c++) {
             evaluations[c] += result->checks[c].evaluations;
+            applies[c] = applies[c] || result->checks[c].applies;
         }
         heap_free(result);
         arena_free(&arena);
     }
     for (size_t c = 0; c < checks; c++) {
-        cr_expect(evaluations[c] > 0, "the check %s never ran", run_check_name(c));
+        cr_expect(evaluations[c] > 0 || !applies[c], "the check %s never ran", run_check_name(c));
     }
 }

@@ -1,0 +1,133 @@
+/* What leaves the state's files: by cleanup (state-retained), by a crash (state-before-commit); and
+ * which versions can be loaded from what is left (spark-checkpoint 1.8). */
+#include "engine/base/check.h"
+#include "engine/base/hash.h"
+#include "sim/check/checks_internal.h"
+#include "sim/check/state_reader.h"
+
+static const char *
+path_of(struct checks *checks, int64_t partition, int64_t version, enum state_file kind)
+{
+    return state_file_name_of(&checks->scratch, checks->checkpoint, partition, version, kind);
+}
+
+static bool is_there(struct checks *checks, const char *path, const char *without)
+{
+    struct bytes content;
+    return (without == NULL || strcmp(path, without) != 0) && checks_look(checks, path, &content);
+}
+
+const char *state_hole(struct checks *checks,
+                       const struct check_query *query,
+                       int64_t partition,
+                       int64_t version,
+                       const char *without)
+{
+    const char *missing = NULL;
+    maybe(query->states == NULL);
+    for (int64_t v = version; v > 0; v--) {
+        const char *snapshot = path_of(checks, partition, v, STATE_FILE_SNAPSHOT);
+        if (is_there(checks, snapshot, without)) {
+            return NULL;
+        }
+        const char *delta = path_of(checks, partition, v, STATE_FILE_DELTA);
+        if (!is_there(checks, delta, without)) {
+            missing = delta;
+            break;
+        }
+    }
+    return missing;
+}
+
+static bool any_damaged(struct checks *checks, int64_t partition)
+{
+    return checks_damaged_below(
+        checks,
+        arena_printf(
+            &checks->scratch, "%s/state/0/%lld", checks->checkpoint, (long long)partition));
+}
+
+/* The newest version that a batch in the table, or one that runs, has written. */
+static int64_t newest_version(const struct check_query *query, int64_t partition)
+{
+    const struct check_state *state = &query->states[partition];
+    for (size_t v = state->version_count; v > 0; v--) {
+        if (state->deltas[v - 1].present) {
+            return (int64_t)v - 1;
+        }
+    }
+    return 0;
+}
+
+void state_removed(struct checks *checks, const struct sim_process *by, const char *path)
+{
+    enum { RECOVERY_NEEDS = 2 };
+    int64_t partition = -1;
+    int64_t version = -1;
+    enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
+    struct check_query *query = checks_current(checks);
+    struct check_state_file *file = kind == STATE_FILE_OTHER || query == NULL
+                                        ? NULL
+                                        : state_file_known(query, partition, version, kind);
+    if (file == NULL) {
+        return;
+    }
+    struct bytes content;
+    file->present = by == NULL && checks_look(checks, path, &content);
+    if (by == NULL || any_damaged(checks, partition)) {
+        return;
+    }
+    int64_t newest = newest_version(query, partition);
+    int64_t retained = checks_retained(checks, by->process.id);
+    retained = retained > RECOVERY_NEEDS ? retained : RECOVERY_NEEDS;
+    int64_t oldest = newest - retained + 1;
+    checks_count(checks, CHECK_STATE_RETAINED);
+    for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
+        const char *missing = state_hole(checks, query, partition, v, path);
+        if (missing != NULL) {
+            checks_fail(checks,
+                        CHECK_STATE_RETAINED,
+                        "%s removed %s, but version %lld, one of the last %lld up to %lld, cannot "
+                        "be loaded without %s",
+                        by->process.name,
+                        path,
+                        (long long)v,
+                        (long long)retained,
+                        (long long)newest,
+                        missing);
+            return;
+        }
+    }
+}
+
+/* What the table's newest batch left must still load. */
+void state_after_crash(struct checks *checks)
+{
+    const struct check_query *query = checks_current(checks);
+    if (query == NULL || query->lost || query->stream == NULL || query->states == NULL ||
+        query->unstreamed) {
+        return;
+    }
+    int64_t version = oracle_stream_next(query->stream);
+    for (int64_t p = 0; p < query->partitions; p++) {
+        if (any_damaged(checks, p)) {
+            continue;
+        }
+        const char *missing = state_hole(checks, query, p, version, NULL);
+        const struct check_state_file *file = state_file_known(query, p, version, STATE_FILE_DELTA);
+        struct bytes content = {.data = NULL};
+        const char *path = path_of(checks, p, version, STATE_FILE_DELTA);
+        bool same = !checks_look(checks, path, &content) || file == NULL ||
+                    hash_bytes(content.data, content.size) == file->hash;
+        checks_count(checks, CHECK_STATE_BEFORE_COMMIT);
+        if (missing != NULL || !same) {
+            checks_fail(checks,
+                        CHECK_STATE_BEFORE_COMMIT,
+                        "a crash %s %s, but batch %lld is in the table",
+                        missing != NULL ? "took" : "changed",
+                        missing != NULL ? missing : path,
+                        (long long)version - 1);
+            return;
+        }
+    }
+}
