@@ -5,22 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_ASAN 1
-#endif
-#endif
-#ifdef ARENA_ASAN
-#include <sanitizer/asan_interface.h>
-#define POISON(address, size)   ASAN_POISON_MEMORY_REGION(address, size)
-#define UNPOISON(address, size) ASAN_UNPOISON_MEMORY_REGION(address, size)
-#else
-#define POISON(address, size)   ((void)(address), (void)(size))
-#define UNPOISON(address, size) ((void)(address), (void)(size))
-#endif
+#include "engine/base/poison.h"
 
 enum { ARENA_CHUNK_SIZE = 8192, ARENA_ALIGNMENT = 16, ARENA_SHORT_TEXT = 192 };
 

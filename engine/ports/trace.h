@@ -32,6 +32,10 @@
     X(EVENT_MAP_OUTPUT_WRITTEN, "map-output-written", "a: map task; b: attempt; c: groups")        \
     X(EVENT_MAP_OUTPUT_LOST, "map-output-lost", "a: map task; b: attempt; c: executor id")         \
     X(EVENT_STATE_LOADED, "state-loaded", "a: partition; b: version; c: -1 memory, or snapshot")   \
+    X(EVENT_STATE_REPAIRED,                                                                        \
+      "state-repaired",                                                                            \
+      "a snapshot did not read, an older one stands in; a: partition; b: version; c: snapshot; "   \
+      "text: why")                                                                                 \
     X(EVENT_STATE_COMMITTED, "state-committed", "a: partition; b: version; c: rows in it")         \
     X(EVENT_STATE_SNAPSHOT, "state-snapshot", "a: partition; b: version; c: rows in it")           \
     X(EVENT_STATE_CLEANED, "state-cleaned", "a: partition; b: first version kept; c: files")       \

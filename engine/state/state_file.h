@@ -8,20 +8,23 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
+#include "engine/base/status.h"
 
 enum state_file_kind { STATE_DELTA, STATE_SNAPSHOT };
 
-/* Records, before the container. `value.data` NULL: a remove (delta only). */
+/* Records, before the container. `value.data` NULL: a remove (delta only), also when its size is 0:
+ * an empty value has an address. */
 void state_file_record(struct buf *records, struct bytes key, struct bytes value);
-/* Close the records and append the whole file to `out`. */
+/* Close the records with their end marker and append the whole file to `out`. */
 void state_file_finish(struct buf *records, struct buf *out);
 
 /* Called for each record in order; a remove has value.data NULL. Not OK ends the reading with it.
- */
+ * Records before the first damaged one have been called for already. */
 typedef enum status (*state_record_fn)(void *context, struct bytes key, struct bytes value);
 
 /* Read a whole file; texts live in `arena`. Errors: ERR_CORRUPT with `*what` saying what is wrong
- * (container, end marker missing, a length); or what `record` returned. Safe on hostile bytes. */
+ * (container or another codec's, end marker missing, a length); or what `record` returned. Safe on
+ * hostile bytes. A value's size is floored to a multiple of 8 (Spark before 2.3). */
 MUST_CHECK enum status state_file_read(enum state_file_kind kind,
                                        struct bytes file,
                                        struct arena *arena,
@@ -34,7 +37,8 @@ const char *state_file_path(struct arena *arena,
                             const char *directory,
                             int64_t version,
                             enum state_file_kind kind);
-/* The version and kind that a base name stands for ("17.delta"); false: another file. */
+/* The version (at least 1) and kind that a base name stands for ("17.delta"); false: another file.
+ */
 bool state_file_name(const char *name, int64_t *version, enum state_file_kind *kind);
 
 #endif

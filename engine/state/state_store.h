@@ -27,17 +27,18 @@ const char *state_directory(struct arena *arena,
 /* Of the current process' heap. Keeps ports, store and plan. */
 struct state_provider *
 state_provider_new(const struct ports *ports, struct store *store, const struct plan *plan);
-/* No store of it may be open. */
+/* No store of it may be open, no maintenance running. */
 void state_provider_free(struct state_provider *provider);
 
 /* Open a partition's state at `version`: from memory when it is there (or one commit further: then
  * that commit is undone), else newest snapshot at or below it, then every delta (a snapshot that
- * does not read gives way to an older one: spark-checkpoint 1.8). Names that were read are made
- * durable before anything depends on them (store_sync_directory). May suspend. Errors: ERR_FAILED
- * with `diag`, naming the file and the remedy:
- * CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_DELTA_FILE,
- * CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_KEY_SIZE (and its kin: a file that is damaged),
- * ERR_IO and the like as the store gives them. */
+ * does not read gives way to an older one, at most 500 versions below: spark-checkpoint 1.8; that
+ * is traced). Names that were read are made durable before anything depends on them
+ * (store_sync_directory). May suspend. Errors: ERR_FAILED with `diag`, naming the file and the
+ * remedy: CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_DELTA_FILE, .CANNOT_READ_DELTA_FILE_KEY_SIZE,
+ * .CANNOT_READ_SNAPSHOT_FILE_KEY_SIZE (a file that is damaged, or another codec's),
+ * .CANNOT_READ_MISSING_SNAPSHOT_FILE (it went between list and read), .UNCATEGORIZED (the store
+ * refused). */
 MUST_CHECK enum status state_store_open(struct state_provider *provider,
                                         int64_t partition,
                                         int64_t version,
@@ -52,13 +53,14 @@ void state_store_put(struct state_store *store, struct bytes key, struct bytes v
 void state_store_remove(struct state_store *store, struct bytes key);
 int64_t state_store_count(const struct state_store *store);
 
-/* All keys as of now, in the order of their bytes: a copy, safe against puts and removes. */
+/* All keys as of now, in the order of their bytes: valid until the store is gone, safe against puts
+ * and removes. */
 MUST_CHECK const struct bytes *
 state_store_keys(const struct state_store *store, struct arena *arena, size_t *count);
 
 /* Write <version + 1>.delta (over one that is there: an earlier attempt's) and put the store back.
  * `store` is gone afterwards, also on an error. Durable on OK. May suspend. Errors: ERR_FAILED with
- * `diag` (CANNOT_WRITE_STATE_STORE...). */
+ * `diag` (CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT). */
 MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag *diag);
 /* Undo everything; `store` is gone. Never suspends. */
 void state_store_abort(struct state_store *store);
@@ -78,11 +80,13 @@ struct state_metrics state_provider_metrics(const struct state_provider *provide
 /* This executor is no longer the one for `partition`: forget it. An open store is not touched. */
 void state_provider_unload(struct state_provider *provider, int64_t partition);
 
-/* Maintenance of every cached store, as Spark's background thread does it every
- * stateStore.maintenanceInterval: a snapshot when the newest chain has more than
- * minDeltasForSnapshot deltas and its version is in memory; then removal of files that the last
- * minBatchesToRetain versions do not need. Never fails the query: what goes wrong is traced and
- * tried again next time. May suspend; one fiber at a time. */
+/* Maintenance of every partition that was opened here, as Spark's background thread does it every
+ * stateStore.maintenanceInterval: a snapshot when the chain below the version in memory has more
+ * than minDeltasForSnapshot deltas; then removal of the files below the snapshot that serves the
+ * newest version less minBatchesToRetain, once that snapshot has been read back. With them go the
+ * temporary files that dead attempts left for versions so old (audit rule A19): a younger one may
+ * belong to an attempt that still runs. Never fails the query: what goes wrong is traced and tried
+ * again next time. May suspend; one fiber at a time. */
 void state_provider_maintain(struct state_provider *provider);
 
 #endif

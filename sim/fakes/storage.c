@@ -53,11 +53,19 @@ void fake_storage_connect(struct fake_storage *storage, struct sim_process *proc
 /* ---- what may reach the trace ------------------------------------------------------------------
  */
 
+/* A state file, also under its temporary name. */
+static bool state_file(const char *path)
+{
+    return strstr(path, "/state/") != NULL &&
+           (strstr(path, ".delta") != NULL || strstr(path, ".snapshot") != NULL);
+}
+
 /* Bytes that hang on the version of a compression library. A Delta commit states the sizes and
  * hashes of data files, so it is one, too. */
 static bool unstable_bytes(const char *path)
 {
-    return strstr(path, ".parquet") != NULL || strstr(path, "_delta_log/") != NULL;
+    return strstr(path, ".parquet") != NULL || strstr(path, "_delta_log/") != NULL ||
+           state_file(path);
 }
 
 int64_t storage_logical_size(const char *path, uint64_t size)
