@@ -285,13 +285,14 @@ static enum status check_offsets(const struct planner *planner)
     return judge(planner, &expired);
 }
 
-static void report_skipped(const struct planner *planner, int32_t partition, int64_t until)
+static void
+report_skipped(const struct planner *planner, int32_t partition, int64_t from, int64_t until)
 {
     const struct trace_entry entry = {
         .kind = EVENT_RANGE_SKIPPED,
         .batch = -1,
         .a = partition,
-        .b = 0,
+        .b = from,
         .c = until,
         .text = planner->plan->topic,
     };
@@ -311,8 +312,10 @@ static struct kafka_range *whole_ranges(const struct planner *planner, size_t *c
         if (from < 0) {
             from = offsets_get(&planner->earliest, partition);
             if (from > 0) {
-                report_skipped(planner, partition, from < until ? from : until);
+                report_skipped(planner, partition, 0, from < until ? from : until);
             }
+        } else if (until < from) {
+            report_skipped(planner, partition, until, from); /* read, but no longer in the log */
         }
         if (from >= 0 && from < until) {
             ranges[(*count)++] = (struct kafka_range){partition, from, until};

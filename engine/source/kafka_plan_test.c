@@ -262,6 +262,10 @@ Test(kafka_ranges, an_end_below_the_start_is_refused_or_left_out)
     cr_assert(eq(int, plan_to(&script, end, 2), OK));
     cr_assert(eq(sz, range_count, 1));
     cr_assert(eq(int, ranges[0].partition, 1));
+    cr_assert(eq(sz, script.skipped_count, 1)); /* what was read and is gone is reported */
+    cr_assert(eq(i64, script.skipped[0].a, 0));
+    cr_assert(eq(i64, script.skipped[0].b, 4));
+    cr_assert(eq(i64, script.skipped[0].c, 10));
     script_end(&script);
 }
 
