@@ -79,8 +79,8 @@ enum broker_error fake_broker_append(struct fake_broker *broker,
 int64_t fake_broker_log_start(const struct fake_broker *broker, size_t topic, int32_t partition);
 int64_t fake_broker_readable_end(const struct fake_broker *broker, size_t topic, int32_t partition);
 
-/* Every record that was ever committed (below the high watermark), also after it expired: false
- * when there is none. */
+/* Every record that was ever committed (below the high watermark), also after it expired, and after
+ * it was taken back as long as no other has its offset: false when there is none. */
 struct broker_history {
     int64_t timestamp_ms;
     struct bytes key;

@@ -37,7 +37,14 @@ void history_extend(struct fake_broker *broker, struct partition *partition)
 void history_truncate(struct partition *partition, int64_t end)
 {
     while (partition->history_count > 0 && history_end(partition) > end) {
+        if (partition->taken_count == partition->taken_capacity) {
+            partition->taken_capacity =
+                partition->taken_capacity == 0 ? 16 : partition->taken_capacity * 2;
+            partition->taken =
+                heap_realloc(partition->taken, partition->taken_capacity * sizeof(void *));
+        }
         partition->history_count--;
+        partition->taken[partition->taken_count++] = partition->history[partition->history_count];
     }
 }
 
@@ -60,13 +67,9 @@ int64_t fake_broker_readable_end(const struct fake_broker *broker, size_t topic,
     return history_end(partition_of(broker, topic, partition));
 }
 
-bool fake_broker_history(const struct fake_broker *broker,
-                         size_t topic,
-                         int32_t partition_id,
-                         int64_t offset,
-                         struct broker_history *record)
+/* The batch that holds `offset`: of the log as it is, else the newest of those taken back. */
+static const struct record_batch *batch_at(const struct partition *partition, int64_t offset)
 {
-    const struct partition *partition = partition_of(broker, topic, partition_id);
     size_t low = 0;
     size_t high = partition->history_count;
     while (low < high) {
@@ -77,11 +80,27 @@ bool fake_broker_history(const struct fake_broker *broker,
             high = middle;
         }
     }
-    if (low == partition->history_count) {
-        return false;
+    if (low < partition->history_count) {
+        return partition->history[low];
     }
-    const struct record_batch *batch = partition->history[low];
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = partition->taken_count; i > 0; i--) {
+        const struct record_batch *batch = partition->taken[i - 1];
+        if (batch->base_offset <= offset && offset < batch->next_offset) {
+            return batch;
+        }
+    }
+    return NULL;
+}
+
+bool fake_broker_history(const struct fake_broker *broker,
+                         size_t topic,
+                         int32_t partition_id,
+                         int64_t offset,
+                         struct broker_history *record)
+{
+    const struct partition *partition = partition_of(broker, topic, partition_id);
+    const struct record_batch *batch = batch_at(partition, offset);
+    for (size_t i = 0; batch != NULL && i < batch->count; i++) {
         const struct batch_record *found = &batch->records[i];
         if (batch->base_offset + found->delta == offset) {
             *record = (struct broker_history){

@@ -38,6 +38,9 @@ struct partition {
     struct record_batch **history; /* everything that was ever readable and is not truncated */
     size_t history_count;
     size_t history_capacity;
+    struct record_batch **taken; /* what was readable and was taken back, in that order */
+    size_t taken_count;
+    size_t taken_capacity;
 };
 
 struct topic {

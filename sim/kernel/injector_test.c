@@ -413,3 +413,34 @@ Test(injector, a_crash_at_an_operation_does_not_return)
         world_free(&world);
     }
 }
+
+/* ---- what finds nothing to befall ---- */
+
+static bool never_possible(void *self, const struct fault_event *event)
+{
+    (void)self;
+    return event->verb != FAULT_DAMAGE;
+}
+
+/* It has not fired, waits for nothing, and neither does what hangs on it. */
+Test(injector, an_impossible_event_never_fires)
+{
+    struct world world;
+    world_new(&world);
+    struct fault_event *damage = add(&world, FAULT_DAMAGE, TARGET_STORAGE);
+    at_time(damage, 100);
+    struct fault_event *stop = add(&world, FAULT_STOP, TARGET_DRIVER);
+    stop->at = (struct anchor){.kind = ANCHOR_EVENT, .event = 0, .time_us = 10};
+    at_time(add(&world, FAULT_STOP, TARGET_DRIVER), 200);
+    world.injector = injector_new(
+        world.kernel,
+        &world.plan,
+        &(struct injector_actions){.self = &world, .possible = never_possible, .act = act});
+    cr_assert(injector_pending(world.injector));
+    run_to_idle(&world);
+    cr_assert(eq(str, world.log, "[2 by nobody]@200 "));
+    cr_assert(eq(i64, fired_at(&world, 0), -1));
+    cr_assert(not(injector_all_fired(world.injector)));
+    cr_assert(not(injector_pending(world.injector)));
+    world_free(&world);
+}

@@ -50,6 +50,28 @@ static bool names_number(const char *text, const char *word)
     return false;
 }
 
+static void judge_file(struct run_result *result, size_t i, const struct expected_names *expected)
+{
+    const struct diag *error = &result->runs[i].error;
+    if (expected->file != NULL && !injector_path_matches(expected->file, error->file)) {
+        fail(result,
+             "expectation",
+             "expect.runs[%zu].names.file: expected %s, the error is about \"%s\": %s",
+             i,
+             expected->file,
+             error->file,
+             error->text);
+    }
+    if (expected->remedy != NULL && strstr(error->text, expected->remedy) == NULL) {
+        fail(result,
+             "expectation",
+             "expect.runs[%zu].names.remedy: \"%s\" is not in: %s",
+             i,
+             expected->remedy,
+             error->text);
+    }
+}
+
 /* The error must name the topic and each partition that the file says. */
 static void judge_names(struct run_result *result, size_t i, const struct expected_names *expected)
 {
@@ -110,6 +132,7 @@ static void judge_one_run(struct run_result *result, size_t i, const struct expe
              run->error.set ? run->error.error_class : "no error",
              run->error.text);
     }
+    judge_file(result, i, &expected->names);
     judge_names(result, i, &expected->names);
     if (expected->reports_skipped && run->ranges_skipped == 0) {
         fail(result,
