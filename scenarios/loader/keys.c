@@ -155,6 +155,10 @@ static const struct key_table resumes_table = {
 
 static const struct key partition_element = {.kind = KEY_INT, .max = 255};
 static const struct key names_keys[] = {
+    {.name = "file",
+     .kind = KEY_TEXT,
+     .help = "a pattern for the path of the file that the error is about; * stands for anything"},
+    {.name = "remedy", .kind = KEY_TEXT, .help = "the error's text holds this: what to do"},
     {.name = "topic", .kind = KEY_TEXT, .help = "the error's text holds this topic"},
     {.name = "partitions",
      .kind = KEY_LIST,

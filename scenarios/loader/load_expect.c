@@ -10,6 +10,10 @@ static void read_names(struct loader *loader, const json_t *value, struct expect
 {
     const char *topic = value_text(value, "topic", NULL);
     const json_t *partitions = json_object_get(value, "partitions");
+    const char *file = value_text(value, "file", NULL);
+    const char *remedy = value_text(value, "remedy", NULL);
+    names->file = file == NULL ? NULL : arena_strdup(loader->arena, file);
+    names->remedy = remedy == NULL ? NULL : arena_strdup(loader->arena, remedy);
     names->topic = topic == NULL ? NULL : arena_strdup(loader->arena, topic);
     names->partition_count = json_array_size(partitions);
     int32_t *copy = arena_alloc(loader->arena, (names->partition_count + 1) * sizeof *copy);

@@ -49,8 +49,10 @@ struct workload_config {
 
 enum lost_cause { LOST_NOTHING, LOST_LOCAL_DISK, LOST_EXPIRED };
 
-/* What the text of an error must hold: "names". */
+/* What an error must name: "names". */
 struct expected_names {
+    const char *file;          /* a pattern for the file it is about; NULL: not checked */
+    const char *remedy;        /* its text holds this; NULL: not checked */
     const char *topic;         /* NULL: not checked */
     const int32_t *partitions; /* each with the topic */
     size_t partition_count;
