@@ -198,7 +198,7 @@ static enum status read_version(struct delta_table *table,
 static enum status
 replay(struct delta_table *table, int64_t version, struct delta_scan *scan, struct diag *diag)
 {
-    struct delta_log_facts facts;
+    struct delta_log_facts facts = {0};
     TRY(read_version(table, version, &facts, diag));
     if (facts.has_protocol) {
         keep_protocol(table, &facts);
@@ -309,7 +309,7 @@ enum status delta_table_keep_files(struct delta_table *table, struct diag *diag)
     }
     live_files_free(&table->files); /* of an earlier try that failed half-way */
     for (int64_t version = 0; version <= table->version; version++) {
-        struct delta_log_facts facts;
+        struct delta_log_facts facts = {0};
         arena_reset(&table->scratch);
         TRY(read_version(table, version, &facts, diag));
         live_files_apply(&table->files, &facts);

@@ -67,7 +67,7 @@ static void make_room(struct live_files *files)
     files->entries = entries;
     files->used = used;
     files->capacity = capacity;
-    files->slot_max = ENTRIES_MIN * 2;
+    files->slot_max = (size_t)ENTRIES_MIN * 2;
     while (files->slot_max < capacity * 2) {
         files->slot_max *= 2;
     }
