@@ -10,8 +10,9 @@
 #include "engine/plan/plan.h"
 
 /* The windows that hold `time_us`, in ascending order of their start: at most
- * ceil(length / slide). Floor division, also before 1970 (SPARK-39347). Gives how many; starts[]
- * has room for windows_max(window). */
+ * ceil(length / slide). Floor division, also before 1970 (SPARK-39347). Gives how many (0: a window
+ * would reach beyond int64, which only a number in place of a timestamp can name); starts[] has
+ * room for windows_max(window). */
 size_t windows_of(const struct window *window, int64_t time_us, int64_t *starts);
 size_t windows_max(const struct window *window);
 
@@ -23,8 +24,10 @@ int64_t event_time_max_ms(const struct watermark *watermark, const struct column
 struct groups;
 struct groups *groups_new(struct arena *arena, const struct aggregation *aggregation);
 
-/* Put each row into each of its groups. A row without an event time is in no window. `scratch` is
- * for this call. Errors: ERR_FAILED with `diag` (ANSI: ARITHMETIC_OVERFLOW, DIVIDE_BY_ZERO). */
+/* Put each row into each of its groups. A row without an event time is in no window, and nothing is
+ * computed of it. Without grouping columns there is one group, also of no rows: call it at least
+ * once then. `scratch` is for this call. Errors: ERR_FAILED with `diag` (ANSI: ARITHMETIC_OVERFLOW,
+ * DIVIDE_BY_ZERO). */
 MUST_CHECK enum status groups_add(struct groups *groups,
                                   struct arena *scratch,
                                   const struct columns *input,

@@ -251,10 +251,10 @@ Test(plan_aggregation, windows_that_cannot_be)
 {
     expect_window("\"windowDuration\": \"0s\"",
                   "p:2:62: groupBy[0].window.windowDuration: windowDuration must be greater than 0 "
-                  "[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]");
+                  "and at most 36500 days [DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]");
     expect_window("\"windowDuration\": \"-5 minutes\"",
                   "p:2:62: groupBy[0].window.windowDuration: windowDuration must be greater than 0 "
-                  "[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]");
+                  "and at most 36500 days [DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]");
     expect_window("\"windowDuration\": \"5m\", \"slideDuration\": \"0s\"",
                   "p:2:85: groupBy[0].window.slideDuration: slideDuration must be greater than 0 "
                   "[DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE]");

@@ -6,6 +6,7 @@
 
 /* A row is copied into each of its windows. */
 enum { WINDOWS_MAX = 1000 };
+#define WINDOW_LENGTH_MAX (INT64_C(36500) * US_PER_DAY)
 
 /* A duration with its unit; a minus may stand in front. */
 static enum status compile_duration(struct compiler *compiler,
@@ -114,9 +115,11 @@ fail_window(struct compiler *compiler, const char *path, const char *key, const 
 static enum status
 check_window(struct compiler *compiler, const char *path, const struct window *window)
 {
-    if (window->length_us <= 0) {
-        return fail_window(
-            compiler, path, "windowDuration", "windowDuration must be greater than 0");
+    if (window->length_us <= 0 || window->length_us > WINDOW_LENGTH_MAX) {
+        return fail_window(compiler,
+                           path,
+                           "windowDuration",
+                           "windowDuration must be greater than 0 and at most 36500 days");
     }
     if (window->slide_us <= 0) {
         return fail_window(compiler, path, "slideDuration", "slideDuration must be greater than 0");
