@@ -1,0 +1,200 @@
+#include "engine/exec/stateful_aggregate.h"
+
+#include "engine/base/check.h"
+#include "engine/exec/aggregate_buffer.h"
+#include "engine/exec/operators.h"
+
+/* One run of the operator. */
+struct run {
+    const struct stateful_aggregate *operator;
+    const struct aggregation *aggregation;
+    struct arena *arena;
+    struct cell *key;    /* a decoded key of the state */
+    struct cell *buffer; /* a group's buffer while its state is merged */
+    struct cell *state;  /* the buffer found in the state */
+    struct buf value;    /* a buffer's bytes on their way into the state */
+    int64_t spent_rows;  /* not yet charged */
+    int64_t spent_bytes;
+    struct diag *diag;
+};
+
+/* A row of the state or of a block was handled. May suspend: the store is this attempt's alone, so
+ * nothing that was read of it can have changed. */
+static void spend(struct run *run, size_t bytes)
+{
+    run->spent_rows++;
+    run->spent_bytes += (int64_t)bytes;
+    if (run->spent_rows == SPEND_ROWS_MAX) {
+        clock_spend(run->operator->clock, run->spent_rows, run->spent_bytes);
+        run->spent_rows = 0;
+        run->spent_bytes = 0;
+    }
+}
+
+static void spend_rest(struct run *run)
+{
+    if (run->spent_rows > 0) {
+        clock_spend(run->operator->clock, run->spent_rows, run->spent_bytes);
+        run->spent_rows = 0;
+        run->spent_bytes = 0;
+    }
+}
+
+/* Spark's class for a row of the state that cannot be what the plan says. */
+static enum status fail_row(struct run *run, const char *what, struct bytes row)
+{
+    (void)diag_fail(run->diag,
+                    "STATE_STORE_ROW_CORRUPT",
+                    "the state of \"%s\" holds a %s of %zu bytes that is no row of this plan: "
+                    "another plan wrote it, or its file is damaged; restore the checkpoint from a "
+                    "backup, or start with a new checkpointLocation",
+                    run->operator->plan->name,
+                    what,
+                    row.size);
+    return ERR_CORRUPT;
+}
+
+static enum status decode_buffer(struct run *run, struct bytes value, struct cell *buffer)
+{
+    if (unsafe_row_decode(&run->aggregation->buffer, value, buffer) == OK &&
+        buffer_valid(run->aggregation, buffer)) {
+        return OK;
+    }
+    return fail_row(run, "value", value);
+}
+
+/* ---- merge and put ------------------------------------------------------------------------ */
+
+/* The group first, its state behind it, as StateStoreRestoreExec hands them to the merge: of equals
+ * (0.0 and -0.0) the group's stays. */
+static enum status put_group(struct run *run, const struct group *group)
+{
+    const struct aggregation *aggregation = run->aggregation;
+    struct state_store *store = run->operator->store;
+    struct bytes value = {0};
+    memcpy(run->buffer, group->buffer, aggregation->buffer.count * sizeof *run->buffer);
+    if (state_store_get(store, group->key, &value)) {
+        TRY(decode_buffer(run, value, run->state));
+        TRY(buffer_merge(aggregation, run->arena, run->buffer, run->state, run->diag));
+    }
+    buf_clear(&run->value);
+    unsafe_row_encode(&aggregation->buffer, run->buffer, &run->value);
+    state_store_put(store, group->key, buf_bytes(&run->value));
+    spend(run, group->key.size + run->value.size);
+    return OK;
+}
+
+static enum status
+put_groups(struct run *run, const struct groups *groups, struct stateful_metrics *metrics)
+{
+    bool append = run->operator->plan->output_mode == OUTPUT_APPEND;
+    for (size_t i = 0; i < groups_count(groups); i++) {
+        struct group group = groups_at(groups, i);
+        if (append && group_is_late(run->aggregation, group.cells, run->operator->late_ms)) {
+            metrics->rows_dropped_by_watermark++;
+            continue;
+        }
+        TRY(put_group(run, &group));
+        metrics->rows_updated++;
+    }
+    return OK;
+}
+
+/* ---- emit --------------------------------------------------------------------------------- */
+
+/* What this batch emits, of all keys there are: in complete mode all, in append mode those behind
+ * the watermark. They come first in `keys` then; gives how many. */
+static enum status choose(struct run *run, struct bytes *keys, size_t *count)
+{
+    size_t all = *count;
+    if (run->operator->plan->output_mode == OUTPUT_COMPLETE) {
+        return OK;
+    }
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (unsafe_row_decode(&run->aggregation->key, keys[i], run->key) != OK) {
+            return fail_row(run, "key", keys[i]);
+        }
+        if (group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
+            keys[(*count)++] = keys[i];
+        }
+        spend(run, keys[i].size);
+    }
+    return OK;
+}
+
+static enum status emit(struct run *run, struct bytes key, struct columns *emitted)
+{
+    const struct aggregation *aggregation = run->aggregation;
+    size_t row = emitted->rows++;
+    struct bytes value = {0};
+    bool there = state_store_get(run->operator->store, key, &value);
+    require(there);
+    if (unsafe_row_decode(&aggregation->key, key, run->key) != OK) {
+        return fail_row(run, "key", key);
+    }
+    /* Texts in the columns borrow: from `keys`, and from this copy. */
+    value = bytes_of(arena_copy(run->arena, value.data, value.size), value.size);
+    TRY(decode_buffer(run, value, run->state));
+    for (size_t i = 0; i < aggregation->key.count; i++) {
+        cell_put(&emitted->columns[i], row, &run->key[i]);
+    }
+    for (size_t i = 0; i < aggregation->aggregate_count; i++) {
+        struct cell cell = buffer_result(&aggregation->aggregates[i], run->state);
+        cell_put(&emitted->columns[aggregation->key.count + i], row, &cell);
+    }
+    spend(run, key.size + value.size);
+    return OK;
+}
+
+static enum status
+emit_all(struct run *run, struct columns **emitted, struct stateful_metrics *metrics)
+{
+    struct state_store *store = run->operator->store;
+    bool append = run->operator->plan->output_mode == OUTPUT_APPEND;
+    size_t count = 0;
+    const struct bytes *all = state_store_keys(store, run->arena, &count);
+    struct bytes *keys = arena_copy(run->arena, all, count * sizeof *keys);
+    TRY(choose(run, keys, &count));
+    *emitted = columns_new(run->arena, &run->aggregation->groups, count);
+    for (size_t i = 0; i < count; i++) {
+        TRY(emit(run, keys[i], *emitted));
+        if (append) {
+            state_store_remove(store, keys[i]);
+            metrics->rows_removed++;
+        }
+    }
+    return OK;
+}
+
+static enum status run_all(struct run *run,
+                           const struct groups *groups,
+                           struct columns **output,
+                           struct stateful_metrics *metrics)
+{
+    struct columns *emitted = NULL;
+    TRY(put_groups(run, groups, metrics));
+    TRY(emit_all(run, &emitted, metrics));
+    spend_rest(run);
+    return operators_select(run->operator->plan, run->arena, emitted, output, run->diag);
+}
+
+enum status stateful_aggregate_run(const struct stateful_aggregate *operator,
+                                   struct arena * arena,
+                                   const struct groups *groups,
+                                   struct columns **output,
+                                   struct stateful_metrics *metrics,
+                                   struct diag *diag)
+{
+    const struct aggregation *aggregation = operator->plan->aggregation;
+    require(aggregation != NULL);
+    struct run run = {
+        .operator= operator, .aggregation = aggregation, .arena = arena, .diag = diag};
+    run.key = arena_alloc(arena, (aggregation->key.count + 1) * sizeof *run.key);
+    run.buffer = arena_alloc(arena, aggregation->buffer.count * sizeof *run.buffer);
+    run.state = arena_alloc(arena, aggregation->buffer.count * sizeof *run.state);
+    *metrics = (struct stateful_metrics){0};
+    enum status status = run_all(&run, groups, output, metrics);
+    buf_free(&run.value);
+    return status;
+}
