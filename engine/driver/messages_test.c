@@ -17,6 +17,8 @@ static const struct attempt_id an_id = {.session = UINT64_C(0xfedcba9876543210),
                                         .task = 1,
                                         .attempt = 200};
 
+static const struct map_output maps[] = {{0, "executor 1"}, {INT64_MAX, "executor 2"}};
+
 static struct message sample(enum message_kind kind)
 {
     struct message message = {.kind = kind};
@@ -29,7 +31,14 @@ static struct message sample(enum message_kind kind)
                                                      .pipeline_file = "pipelines/p.json",
                                                      .pipeline = bytes_of_text("{\"name\":\"x\"}"),
                                                      .overrides = overrides};
-    message.task = (struct message_run_task){.partition = 5, .from = 10, .until = INT64_MAX};
+    message.task = (struct message_run_task){.partitions = 200,
+                                             .partition = 5,
+                                             .from = 10,
+                                             .until = INT64_MAX,
+                                             .late_ms = -1,
+                                             .evict_ms = INT64_MAX,
+                                             .maps = maps,
+                                             .map_count = 2};
     message.granted = true;
     message.done.file = (struct delta_file){.path = "part-00001-x.snappy.parquet",
                                             .size = 4711,
@@ -38,7 +47,30 @@ static struct message sample(enum message_kind kind)
                                             .stats = "{\"numRecords\":12}",
                                             .content_hash = UINT64_MAX,
                                             .rows_hash = 42};
-    message.failure = (struct message_failure){"DATA_LOSS", "offsets \"3\" are gone"};
+    message.done.rows_read = 300;
+    message.done.event_time_max_ms = INT64_MIN;
+    message.done.event_time_min_ms = INT64_MAX;
+    message.done.event_time_sum_ms = -7;
+    message.done.event_times = 299;
+    message.done.state_rows = 11;
+    message.done.state_bytes = 12;
+    message.done.rows_updated = 13;
+    message.done.rows_removed = 14;
+    message.done.rows_dropped_by_watermark = 15;
+    message.failure = (struct message_failure){"DATA_LOSS", "offsets \"3\" are gone", -1, -1};
+    message.partition = 199;
+    message.fetch = (struct message_fetch_block){.request = UINT64_MAX,
+                                                 .session = 17,
+                                                 .batch = 3,
+                                                 .map_task = 4,
+                                                 .map_attempt = 5,
+                                                 .partition = 6,
+                                                 .from = INT64_MAX};
+    message.block = (struct message_block){.request = UINT64_MAX,
+                                           .found = true,
+                                           .size = 1000,
+                                           .hash = 42,
+                                           .piece = bytes_of_text("piece")};
     return message;
 }
 
@@ -57,7 +89,9 @@ static void assert_same_id(const struct attempt_id *id)
 {
     cr_assert(eq(u64, id->session, an_id.session));
     cr_assert(eq(i64, id->batch, an_id.batch));
+    cr_assert(eq(i64, id->stage, an_id.stage));
     cr_assert(eq(i64, id->task, an_id.task));
+    cr_assert(attempt_id_equal(id, &an_id));
     cr_assert(eq(i64, id->attempt, an_id.attempt));
 }
 
@@ -68,6 +102,7 @@ Test(messages, register_and_registered_survive)
     struct message message = sample(MESSAGE_REGISTER);
     struct message back = round_trip(&message, &out, &arena);
     cr_assert_str_eq(back.name, "executor 1");
+    cr_assert_str_eq(back.address, "executor 1");
     cr_assert(back.first);
 
     message = sample(MESSAGE_REGISTERED);
@@ -98,6 +133,14 @@ Test(messages, task_messages_survive)
     cr_assert(eq(int, back.task.partition, 5));
     cr_assert(eq(i64, back.task.from, 10));
     cr_assert(eq(i64, back.task.until, INT64_MAX));
+    cr_assert(eq(i64, back.task.partitions, 200));
+    cr_assert(eq(i64, back.task.late_ms, -1));
+    cr_assert(eq(i64, back.task.evict_ms, INT64_MAX));
+    cr_assert(eq(sz, back.task.map_count, 2));
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert(eq(i64, back.task.maps[i].attempt, maps[i].attempt));
+        cr_assert_str_eq(back.task.maps[i].address, maps[i].address);
+    }
 
     message = sample(MESSAGE_TASK_DONE);
     back = round_trip(&message, &out, &arena);
@@ -110,6 +153,17 @@ Test(messages, task_messages_survive)
     cr_assert(eq(u64, back.done.file.content_hash, UINT64_MAX));
     cr_assert(eq(u64, back.done.file.rows_hash, 42));
 
+    cr_assert(eq(i64, back.done.rows_read, 300));
+    cr_assert(eq(i64, back.done.event_time_max_ms, INT64_MIN));
+    cr_assert(eq(i64, back.done.event_time_min_ms, INT64_MAX));
+    cr_assert(eq(i64, back.done.event_time_sum_ms, -7));
+    cr_assert(eq(i64, back.done.event_times, 299));
+    cr_assert(eq(i64, back.done.state_rows, 11));
+    cr_assert(eq(i64, back.done.state_bytes, 12));
+    cr_assert(eq(i64, back.done.rows_updated, 13));
+    cr_assert(eq(i64, back.done.rows_removed, 14));
+    cr_assert(eq(i64, back.done.rows_dropped_by_watermark, 15));
+
     message.done.file = (struct delta_file){0};
     back = round_trip(&message, &out, &arena);
     cr_assert_null(back.done.file.path);
@@ -120,6 +174,42 @@ Test(messages, task_messages_survive)
     assert_same_id(&back.id);
     cr_assert_str_eq(back.failure.error_class, "DATA_LOSS");
     cr_assert_str_eq(back.failure.text, "offsets \"3\" are gone");
+    buf_free(&out);
+    arena_free(&arena);
+}
+
+Test(messages, blocks_and_losses_survive)
+{
+    struct arena arena = {0};
+    struct buf out = {0};
+    struct message message = sample(MESSAGE_FETCH_BLOCK);
+    struct message back = round_trip(&message, &out, &arena);
+    cr_assert(eq(u64, back.fetch.request, UINT64_MAX));
+    cr_assert(eq(u64, back.fetch.session, 17));
+    cr_assert(eq(i64, back.fetch.batch, 3));
+    cr_assert(eq(i64, back.fetch.map_task, 4));
+    cr_assert(eq(i64, back.fetch.map_attempt, 5));
+    cr_assert(eq(i64, back.fetch.partition, 6));
+    cr_assert(eq(i64, back.fetch.from, INT64_MAX));
+
+    message = sample(MESSAGE_BLOCK);
+    back = round_trip(&message, &out, &arena);
+    cr_assert(eq(u64, back.block.request, UINT64_MAX));
+    cr_assert(back.block.found);
+    cr_assert(eq(i64, back.block.size, 1000));
+    cr_assert(eq(u64, back.block.hash, 42));
+    cr_assert(bytes_equal_text(back.block.piece, "piece"));
+
+    message = sample(MESSAGE_UNLOAD_STATE);
+    back = round_trip(&message, &out, &arena);
+    cr_assert(eq(i64, back.partition, 199));
+
+    message = sample(MESSAGE_TASK_FAILED);
+    message.failure = (struct message_failure){CLASS_FETCH_FAILED, "no block", 7, 2};
+    back = round_trip(&message, &out, &arena);
+    cr_assert_str_eq(back.failure.error_class, CLASS_FETCH_FAILED);
+    cr_assert(eq(i64, back.failure.map_task, 7));
+    cr_assert(eq(i64, back.failure.map_attempt, 2));
     buf_free(&out);
     arena_free(&arena);
 }
@@ -200,6 +290,12 @@ Test(messages, values_that_nobody_sends_are_refused)
     cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
 
     buf_clear(&out);
+    message = sample(MESSAGE_ASK_COMMIT);
+    message.id.stage = STAGE_RESULT + 1;
+    message_encode(&message, &out);
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+
+    buf_clear(&out);
     message = sample(MESSAGE_REGISTER);
     message_encode(&message, &out);
     out.data[out.size - 2] = 0; /* a zero byte inside the name */
@@ -224,7 +320,7 @@ Test(messages, fuzz)
     int accepted = 0;
     for (int round = 0; round < 60000; round++) {
         random = hash_mix64(random);
-        struct message message = sample((enum message_kind)(1 + random % 9));
+        struct message message = sample((enum message_kind)(1 + random % MESSAGE_BLOCK));
         buf_clear(&out);
         message_encode(&message, &out);
         for (uint64_t flips = (random >> 8) % 4 + 1; flips > 0; flips--) {

@@ -14,11 +14,11 @@
       "batch to run; a: 0 new query, 1 next batch, 2 re-run")                                      \
     X(EVENT_BATCH_PLANNED, "batch-planned", "a: offsets in the batch; b: 1 when a re-run")         \
     X(EVENT_OFFSETS_WRITTEN, "offsets-written", "offsets/N is durable")                            \
-    X(EVENT_TASK_SENT, "task-sent", "a: task; b: attempt; c: executor")                            \
+    X(EVENT_TASK_SENT, "task-sent", "a: task; b: attempt; c: executor; text: map, or empty")       \
     X(EVENT_TASK_STARTED, "task-started", "a: task; b: attempt (by the executor)")                 \
     X(EVENT_OUTPUT_WRITTEN, "output-written", "a: task; b: attempt; c: rows; text: file")          \
     X(EVENT_COMMIT_ASKED, "commit-asked", "a: task; b: attempt; c: 1 granted, 0 denied")           \
-    X(EVENT_TASK_ENDED, "task-ended", "a: task; b: attempt; c: rows")                              \
+    X(EVENT_TASK_ENDED, "task-ended", "a: task; b: attempt; c: rows; text: map, or empty")         \
     X(EVENT_TASK_FAILED, "task-failed", "a: task; b: attempt; c: counted failures; text: why")     \
     X(EVENT_EXECUTOR_REGISTERED, "executor-registered", "a: executor id; text: name")              \
     X(EVENT_EXECUTOR_LOST, "executor-lost", "a: executor id; text: why")                           \
@@ -40,7 +40,7 @@
     X(EVENT_STATE_SNAPSHOT, "state-snapshot", "a: partition; b: version; c: rows in it")           \
     X(EVENT_STATE_CLEANED, "state-cleaned", "a: partition; b: first version kept; c: files")       \
     X(EVENT_MAINTENANCE_FAILED, "maintenance-failed", "a: partition; text: why")                   \
-    X(EVENT_WATERMARK, "watermark", "of the next batch; a: milliseconds; b: before")               \
+    X(EVENT_WATERMARK, "watermark", "when batch N is done; a: Wm(N+1), milliseconds; b: Wm(N)")    \
     X(EVENT_QUERY_ENDED, "query-ended", "text: error class, or empty")
 
 enum engine_event {
