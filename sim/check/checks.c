@@ -315,6 +315,11 @@ static void removed(void *context, const struct sim_process *by, const char *pat
     seen(&change, remove_on_thread_stack);
 }
 
+static void damaged(void *context, const char *path)
+{
+    checks_damaged(context, path);
+}
+
 /* ---- construction */
 
 static const char *without_slash(const char *path)
@@ -381,7 +386,11 @@ struct checks *checks_new(struct kernel *kernel,
     kernel_observe(kernel, observe, checks);
     fake_storage_observe(storage,
                          &(struct fake_storage_watch){
-                             .context = checks, .published = published, .removed = removed});
+                             .context = checks,
+                             .published = published,
+                             .removed = removed,
+                             .damaged = damaged,
+                         });
     kernel_add_fake(kernel, &(struct kernel_fake){.self = checks, .process_gone = process_gone});
     return checks;
 }

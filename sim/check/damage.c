@@ -5,6 +5,23 @@
 #include "sim/check/checks_internal.h"
 #include "sim/check/state_reader.h"
 
+/* Recovery goes by what stands in the logs: what the world took stands there no more. */
+static void forget(struct checks *checks, const char *path)
+{
+    int64_t batch = -1;
+    struct bytes content;
+    enum checkpoint_kind kind = checkpoint_path(checks->checkpoint, path, &batch);
+    struct check_batch *record = query_batch(checks_current(checks), batch);
+    if (record == NULL || checks_look(checks, path, &content)) {
+        return;
+    }
+    if (kind == CHECKPOINT_OFFSETS) {
+        record->offsets_present = false;
+    } else if (kind == CHECKPOINT_COMMITS) {
+        record->commit_present = false;
+    }
+}
+
 void checks_damaged(struct checks *checks, const char *path)
 {
     if (oracle_error(checks->oracle) != NULL || checks_is_damaged(checks, path)) {
@@ -16,6 +33,7 @@ void checks_damaged(struct checks *checks, const char *path)
                                   checks->damaged_count + 1,
                                   sizeof *checks->damaged);
     checks->damaged[checks->damaged_count++] = arena_strdup(&checks->kept, path);
+    forget(checks, path);
     kernel_leave(checks->kernel, previous);
 }
 
