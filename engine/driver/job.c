@@ -162,6 +162,7 @@ struct attempt_id job_launch(struct job *job,
 void job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done)
 {
     struct task_set *set = job_stage(job, id);
+    require(set != NULL);
     task_set_done(set, id, done);
     set->tasks[id->task].changed = job->step++;
 }
@@ -211,6 +212,7 @@ int64_t
 job_failed(struct job *job, const struct attempt_id *id, const struct message_failure *failure)
 {
     struct task_set *set = job_stage(job, id);
+    require(set != NULL);
     const struct task *task = &set->tasks[id->task];
     enum fetch_news news = NEWS_NONSENSE;
     if (set == job->result && strcmp(failure->error_class, CLASS_FETCH_FAILED) == 0) {
