@@ -1,6 +1,7 @@
 /* executor_run: the main fiber. Connects, registers, hears the driver, sends heartbeats; one fiber
- * more for each attempt (task_attempt.h). It alone reads the network. It decides nothing about
- * tasks: how many run here is the driver's affair. */
+ * more for each attempt (task_attempt.h). It alone reads the network: what other executors say goes
+ * to the block transfer. It decides nothing about tasks: how many run here is the driver's affair.
+ */
 #include "engine/executor/executor.h"
 
 #include "engine/base/check.h"
@@ -13,16 +14,6 @@
 #define CONNECT_US     (10 * US_PER_SECOND)
 /* Before it has a plan, hence options: Spark's default of spark.network.timeout. */
 #define REGISTRATION_US (120 * US_PER_SECOND)
-
-void executor_session_release(struct executor_session *session)
-{
-    require(session->users > 0);
-    session->users--;
-    if (session->users == 0) {
-        arena_free(&session->arena);
-        heap_free(session);
-    }
-}
 
 void executor_send(struct executor *executor, const struct message *message)
 {
@@ -54,17 +45,9 @@ static enum status on_registered(struct executor *executor,
     if (executor->session != NULL) {
         return OK; /* said twice */
     }
-    struct executor_session *session = heap_alloc(sizeof *session);
-    session->id = registered->session;
-    session->users = 1;
-    const char *file = arena_strdup(&session->arena, registered->pipeline_file);
-    struct bytes pipeline = registered->pipeline;
-    pipeline.data = arena_copy(&session->arena, pipeline.data, pipeline.size);
-    struct diag *diag = arena_alloc(&session->arena, sizeof *diag);
-    enum status status =
-        plan_compile(&session->arena, file, pipeline, registered->overrides, &session->plan, diag);
-    if (status != OK) { /* a driver of another version: perhaps the next one is ours */
-        executor_session_release(session);
+    struct executor_session *session =
+        executor_session_new(executor->ports, executor->store, registered);
+    if (session == NULL) { /* a driver of another version: perhaps the next one is ours */
         return ERR_INVALID;
     }
     executor->session = session;
@@ -100,6 +83,12 @@ on_message(struct executor *executor, const struct message *message, bool *goodb
             task_attempt_answer(attempt, message->granted);
         }
         return OK;
+    case MESSAGE_UNLOAD_STATE:
+        if (executor->session == NULL || executor->session->provider == NULL) {
+            return ERR_INVALID;
+        }
+        state_provider_unload(executor->session->provider, message->partition);
+        return OK;
     case MESSAGE_HEARTBEAT:
         return OK;
     case MESSAGE_GOODBYE:
@@ -109,7 +98,6 @@ on_message(struct executor *executor, const struct message *message, bool *goodb
     case MESSAGE_ASK_COMMIT:
     case MESSAGE_TASK_DONE:
     case MESSAGE_TASK_FAILED:
-    case MESSAGE_UNLOAD_STATE:
     case MESSAGE_FETCH_BLOCK:
     case MESSAGE_BLOCK:
         break;
@@ -169,7 +157,8 @@ static void serve(struct executor *executor, bool *goodbye)
             return;
         }
         if (event.connection != executor->connection) {
-            continue; /* an older connection's last words */
+            block_transfer_event(executor->transfer, &event);
+            continue;
         }
         if (event.kind == NETWORK_BROKEN) {
             return;
@@ -190,9 +179,43 @@ static void hang_up(struct executor *executor)
     network_close(&executor->ports->network, executor->connection);
     executor->connection = 0;
     if (executor->session != NULL) {
-        executor_session_release(executor->session);
+        executor_session_end(executor->session);
         executor->session = NULL;
     }
+}
+
+/* Without a driver there may still be peers: what was shuffled here is wanted until the driver says
+ * otherwise. */
+static void hear_peers(struct executor *executor, int64_t until_us)
+{
+    const struct ports *ports = executor->ports;
+    struct network_event event = {.kind = NETWORK_BROKEN};
+    while (network_next(&ports->network, until_us, &event) == OK) {
+        block_transfer_event(executor->transfer, &event);
+    }
+    clock_sleep_until(&ports->clock, until_us);
+}
+
+/* The address that REGISTER carries must be ours before anybody is told of it. Who has it already
+ * is a former process of this name that is not quite gone. */
+static enum status open_connections(struct executor *executor)
+{
+    const struct network_port *network = &executor->ports->network;
+    if (!executor->listening) {
+        TRY(network_listen(network, executor->config->address));
+        executor->listening = true;
+    }
+    int64_t deadline_us = clock_now_us(&executor->ports->clock) + CONNECT_US;
+    return network_connect(
+        network, executor->config->driver_address, deadline_us, &executor->connection);
+}
+
+static void executor_free(struct executor *executor)
+{
+    block_transfer_free(executor->transfer);
+    arena_free(&executor->message_arena);
+    buf_free(&executor->outgoing);
+    heap_free(executor);
 }
 
 void executor_run(const struct executor_config *config)
@@ -204,12 +227,9 @@ void executor_run(const struct executor_config *config)
     executor->config = config;
     executor->ports = config->ports;
     executor->store = store_new(config->ports, config->storage);
+    executor->transfer = block_transfer_new(config->ports, config->address, config->local);
     for (;;) {
-        enum status status = network_connect(&config->ports->network,
-                                             config->driver_address,
-                                             clock_now_us(clock) + CONNECT_US,
-                                             &executor->connection);
-        if (status == OK) {
+        if (open_connections(executor) == OK) {
             serve(executor, &goodbye);
             backoff_us = executor->session != NULL ? BACKOFF_MIN_US : backoff_us;
             hang_up(executor);
@@ -219,13 +239,11 @@ void executor_run(const struct executor_config *config)
         if (goodbye) {
             break;
         }
-        clock_sleep_until(clock, clock_now_us(clock) + backoff_us);
+        hear_peers(executor, clock_now_us(clock) + backoff_us);
         backoff_us = 2 * backoff_us < BACKOFF_MAX_US ? 2 * backoff_us : BACKOFF_MAX_US;
     }
     /* What still runs dies with the process, and it alone knows where it stands. */
     if (executor->attempts == NULL) {
-        arena_free(&executor->message_arena);
-        buf_free(&executor->outgoing);
-        heap_free(executor);
+        executor_free(executor);
     }
 }

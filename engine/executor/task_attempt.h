@@ -1,5 +1,9 @@
-/* One attempt of one task, a fiber of the executor: read the range from Kafka, decode, filter,
- * select, write one file, ask the driver whether it may be committed, report.
+/* One attempt of one task, a fiber of the executor. What all kinds have in common stands here: the
+ * beginning, asking the driver, reporting, the end. What they do in between:
+ *
+ *   map_task.c     a range of Kafka -> groups, partially aggregated -> shuffle blocks
+ *   result_task.c  a range of Kafka -> file (stateless), or shuffle blocks -> state -> file; asks
+ *                  before it reports
  *
  * An attempt never learns from anybody but the driver's answer whether it still counts. When the
  * connection breaks the driver gives it up, but it runs on: a zombie. Its ask goes to whatever
@@ -7,38 +11,23 @@
 #ifndef ENGINE_EXECUTOR_TASK_ATTEMPT_H
 #define ENGINE_EXECUTOR_TASK_ATTEMPT_H
 
-#include "engine/driver/messages.h"
 #include "engine/executor/executor.h"
-#include "engine/executor/output_rows.h"
-#include "engine/source/decode.h"
-#include "engine/source/kafka_source.h"
-
-/* One registration: what the driver sent with it. Lives until the executor has another one and no
- * attempt of it runs any more. */
-struct executor_session {
-    uint64_t id;
-    size_t users; /* running attempts, and 1 while it is the current one */
-    struct arena arena;
-    struct plan *plan;
-};
+#include "engine/executor/session.h"
+#include "engine/shuffle/block_transfer.h"
 
 struct task_attempt {
     struct executor *executor;
     struct executor_session *session;
     struct task_attempt *next;
     struct attempt_id id;
-    struct kafka_range range;
+    struct message_run_task task; /* what the driver said; its texts are in `arena` */
     struct fiber *fiber;
     bool asking; /* parked until an answer comes */
     bool answered;
     bool granted;
-    struct arena arena;       /* the attempt's: rows and texts of its file */
-    struct arena batch_arena; /* one batch of records */
-    struct arena fetch_arena; /* one fetch answer */
-    struct decoder *decoder;
-    struct columns *input; /* the batch being filled; NULL: none begun */
-    int64_t input_bytes;
-    struct output_rows output;
+    struct arena arena;             /* the attempt's */
+    struct message_task_done done;  /* what it will report */
+    struct message_failure failure; /* the map task to blame (CLASS_FETCH_FAILED), or -1 */
     struct diag diag;
 };
 
@@ -47,7 +36,9 @@ struct executor {
     const struct executor_config *config;
     const struct ports *ports;
     struct store *store;
-    connection_id connection;         /* 0: none */
+    struct block_transfer *transfer;
+    bool listening;
+    connection_id connection;         /* to the driver; 0: none */
     bool registered_before;           /* with any driver, since this process began */
     struct executor_session *session; /* NULL: not registered on `connection` */
     struct task_attempt *attempts;
@@ -56,7 +47,7 @@ struct executor {
 };
 
 /* Begin an attempt: its fiber runs when the caller suspends. Adds it to executor->attempts, from
- * which it takes itself when it ends. Never suspends. */
+ * which it takes itself when it ends. Copies what it keeps of `task`. Never suspends. */
 void task_attempt_begin(struct executor *executor,
                         const struct attempt_id *id,
                         const struct message_run_task *task);
@@ -67,11 +58,22 @@ void task_attempt_answer(struct task_attempt *attempt, bool granted);
 /* Ask (again) whether `attempt` may commit; it is `asking`. */
 void task_attempt_ask(struct task_attempt *attempt);
 
+/* Ask, and wait until the driver, this one or a later one, has answered. */
+bool task_attempt_may_commit(struct task_attempt *attempt);
+
+void task_attempt_trace(const struct task_attempt *attempt,
+                        enum engine_event event,
+                        int64_t c,
+                        const char *text);
+
 /* Send to the driver if there is a connection; what cannot be sent goes nowhere: the driver gives
  * up what ran on a broken connection. Never suspends. */
 void executor_send(struct executor *executor, const struct message *message);
 
-/* One user less; the last one frees it. */
-void executor_session_release(struct executor_session *session);
+/* ---- what the kinds do, until they report: fills attempt->done, or attempt->diag on an error ----
+ */
+
+MUST_CHECK enum status map_task_run(struct task_attempt *attempt);
+MUST_CHECK enum status result_task_run(struct task_attempt *attempt);
 
 #endif
