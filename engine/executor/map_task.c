@@ -14,6 +14,20 @@ on_batch(void *context, struct arena *scratch, struct columns *input, struct dia
     return groups_add(context, scratch, input, diag);
 }
 
+/* Without grouping columns there is one group, also of no rows: it must have been asked for. */
+static enum status add_no_rows(struct task_attempt *attempt, struct groups *groups)
+{
+    const struct plan *plan = attempt->session->plan;
+    if (plan->aggregation->key.count > 0) {
+        return OK;
+    }
+    struct arena scratch = {0};
+    struct columns *none = columns_new(&scratch, &plan->source, 0);
+    enum status status = groups_add(groups, &scratch, none, &attempt->diag);
+    arena_free(&scratch);
+    return status;
+}
+
 /* Each group into its partition's block. */
 static void
 fill_blocks(const struct task_attempt *attempt, const struct groups *groups, struct buf *blocks)
@@ -98,6 +112,7 @@ enum status map_task_run(struct task_attempt *attempt)
                          BLOCKS_PARTITIONS_MAX);
     }
     struct groups *groups = groups_new(&attempt->arena, plan->aggregation);
+    TRY(add_no_rows(attempt, groups));
     TRY(task_input_read(attempt, on_batch, groups));
     failpoint(FP_TASK_FETCHED, attempt->id.batch);
     failpoint(FP_SHUFFLE_BEFORE, attempt->id.batch);
