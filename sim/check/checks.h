@@ -87,7 +87,7 @@ bool checks_apply(const struct checks *checks, enum check_id check);
 
 /* The world has damaged the final file `path`: it is truncated, garbled, emptied or gone by the
  * world's own hand. That the file is broken is nobody's violation from now on; a wrong row still
- * is. Call it before the file changes. */
+ * is. Called when the file has changed. */
 void checks_damaged(struct checks *checks, const char *path);
 
 /* What the engine owes after such damage, by what is left beside the file. */

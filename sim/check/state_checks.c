@@ -113,10 +113,20 @@ static struct last_records index_records(struct arena *arena, const struct state
 struct judgement {
     struct checks *checks;
     const struct oracle_stream *stream;
-    const char *path;
-    int64_t partition;
-    struct buf value; /* the oracle's, of one key */
+    int64_t version;
+    int64_t partition;         /* that is looked at */
+    const char *path;          /* its delta */
+    struct last_records *last; /* one a partition; no slots: not to be judged */
+    struct buf value;          /* the oracle's, of one key */
 };
+
+static struct judgement
+judgement_of(struct checks *checks, const struct check_query *query, int64_t version)
+{
+    struct judgement at = {.checks = checks, .stream = query->stream, .version = version};
+    at.last = arena_alloc(&checks->scratch, (size_t)query->partitions * sizeof *at.last);
+    return at;
+}
 
 static void in_its_partition(const struct judgement *at, struct bytes key)
 {
@@ -161,10 +171,14 @@ static void record_is_right(struct judgement *at, const struct state_record *rec
 }
 
 /* A change that the delta does not tell: a reader would go on with the old value. */
-static void change_is_told(struct judgement *at,
-                           const struct last_records *last,
-                           const struct oracle_change *change)
+static void change_is_told(struct judgement *at, const struct oracle_change *change)
 {
+    int64_t partition =
+        state_row_partition(change->key->murmur, oracle_stream_partitions(at->stream));
+    const struct last_records *last = &at->last[partition];
+    if (last->slots == NULL) {
+        return;
+    }
     const struct oracle_key *key = NULL;
     bool there = oracle_stream_find(at->stream, change->key->row, &key, &at->value);
     bool needed = there ? change->other : change->was;
@@ -172,36 +186,36 @@ static void change_is_told(struct judgement *at,
         checks_fail(at->checks,
                     CHECK_STATE_ROWS,
                     "%s does not %s the key %s",
-                    at->path,
+                    path_of(at->checks, partition, at->version, STATE_FILE_DELTA),
                     there ? "have" : "remove",
                     described(at->checks, change->key->row));
     }
 }
 
-static void judge_delta(struct checks *checks,
-                        const struct oracle_stream *stream,
-                        int64_t partition,
-                        const char *path,
-                        const struct state_records *records)
+static void
+judge_records(struct judgement *at, int64_t partition, const struct state_records *records)
 {
-    struct judgement at = {
-        .checks = checks, .stream = stream, .path = path, .partition = partition};
-    struct last_records last = index_records(&checks->scratch, records);
+    at->partition = partition;
+    at->path = path_of(at->checks, partition, at->version, STATE_FILE_DELTA);
+    at->last[partition] = index_records(&at->checks->scratch, records);
+    const struct last_records *last = &at->last[partition];
+    checks_count(at->checks, CHECK_STATE_ROWS);
+    for (size_t i = 0; i <= last->mask; i++) {
+        if (last->slots[i] != NULL) {
+            record_is_right(at, last->slots[i]);
+        }
+    }
+}
+
+/* Behind all judge_records: a key that is in the wrong partition is told as that. */
+static void judge_changes(struct judgement *at)
+{
     size_t count = 0;
-    const struct oracle_change *changes = oracle_stream_changes(stream, &count);
-    checks_count(checks, CHECK_STATE_ROWS);
-    for (size_t i = 0; i <= last.mask; i++) {
-        if (last.slots[i] != NULL) {
-            record_is_right(&at, last.slots[i]);
-        }
-    }
+    const struct oracle_change *changes = oracle_stream_changes(at->stream, &count);
     for (size_t i = 0; i < count; i++) {
-        if (state_row_partition(changes[i].key->murmur, oracle_stream_partitions(stream)) ==
-            partition) {
-            change_is_told(&at, &last, &changes[i]);
-        }
+        change_is_told(at, &changes[i]);
     }
-    buf_free(&at.value);
+    buf_free(&at->value);
 }
 
 /* ---- snapshots */
@@ -264,7 +278,9 @@ static void judge_again(struct checks *checks,
     if (error != NULL) {
         checks_fail(checks, CHECK_STATE_ROWS, "%s is written again, not whole: %s", path, error);
     } else if (oracle_stream_next(query->stream) == version) {
-        judge_delta(checks, query->stream, partition, path, &records);
+        struct judgement at = judgement_of(checks, query, version);
+        judge_records(&at, partition, &records);
+        judge_changes(&at);
     } else {
         checks_fail(checks,
                     CHECK_STATE_ROWS,
@@ -342,12 +358,10 @@ void state_before_commit(struct checks *checks,
     }
 }
 
-static void judge_partition(struct checks *checks,
-                            struct check_query *query,
-                            int64_t partition,
-                            int64_t version)
+static void judge_partition(struct judgement *at, struct check_query *query, int64_t partition)
 {
-    const char *path = path_of(checks, partition, version, STATE_FILE_DELTA);
+    struct checks *checks = at->checks;
+    const char *path = path_of(checks, partition, at->version, STATE_FILE_DELTA);
     struct bytes content;
     struct state_records records;
     if (checks_is_damaged(checks, path) || !checks_look(checks, path, &content)) {
@@ -359,12 +373,11 @@ static void judge_partition(struct checks *checks,
         return;
     }
     struct check_state_file *file =
-        file_made(&states_of(query)[partition], version, STATE_FILE_DELTA);
+        file_made(&states_of(query)[partition], at->version, STATE_FILE_DELTA);
     file->present = true;
     file->judged = true;
     file->hash = hash_bytes(content.data, content.size);
-    judge_delta(checks, query->stream, partition, path, &records);
-    judge_snapshot(checks, query, partition, version);
+    judge_records(at, partition, &records);
 }
 
 void state_judge(struct checks *checks, struct check_query *query, int64_t batch)
@@ -377,7 +390,12 @@ void state_judge(struct checks *checks, struct check_query *query, int64_t batch
     if (stream == NULL || oracle_stream_next(stream) != batch + 1) {
         return; /* the second commit of a batch: sink-once says so */
     }
+    struct judgement at = judgement_of(checks, query, batch + 1);
     for (int64_t p = 0; p < query->partitions; p++) {
-        judge_partition(checks, query, p, batch + 1);
+        judge_partition(&at, query, p);
+    }
+    judge_changes(&at);
+    for (int64_t p = 0; p < query->partitions; p++) {
+        judge_snapshot(checks, query, p, batch + 1);
     }
 }
