@@ -15,12 +15,14 @@ void state_operator_metadata_encode(int64_t partitions, struct buf *out);
 
 /* Write both files, or hold those that are there against the plan: same number of fields and same
  * types (names may differ), the same operator, the same number of partitions.
- * * fresh  the query has no batch yet: state/ must be empty but for what a crashed first batch left
- *          (SPARK-53103); else the files must be there (SPARK-54307)
- * May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
+ * * fresh  no batch of the query was ever committed: the files may be missing, and state/ must hold
+ *          no more than what a crashed first batch left: 1.delta (SPARK-53103); else the files must
+ *          be there (SPARK-54307)
+ * What was read is made durable. May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
  * STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE, STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE,
  * STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA,
- * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, CHECKPOINT_INCONSISTENT; each names the file. */
+ * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, CHECKPOINT_INCONSISTENT (missing or damaged),
+ * CHECKPOINT_WRITE_FAILED; each names the file. */
 MUST_CHECK enum status state_metadata_check(struct store *store,
                                             const struct plan *plan,
                                             int64_t partitions,
