@@ -59,15 +59,16 @@ static void put_time(struct buf *out, const char *key, int64_t time_us)
     buf_printf(out, "\"%s\":\"%s\"", key, text);
 }
 
-/* `rows` in `time_us`, a second, with one decimal. */
+/* `rows` in `time_us`, as rows a second with one decimal. More rows than fit the sum nobody has. */
 static void put_rate(struct buf *out, const char *key, int64_t rows, int64_t time_us)
 {
     int64_t time_ms = time_us / US_PER_MS;
+    int64_t rows_max = INT64_MAX / 10000 - time_ms;
     int64_t tenths = 0;
     require(rows >= 0);
+    require(rows_max > 0);
     if (time_ms > 0) {
-        bool fits = rows < INT64_MAX / 10000 - time_ms;
-        tenths = fits ? (rows * 10000 + time_ms / 2) / time_ms : rows / time_ms * 10000;
+        tenths = ((rows < rows_max ? rows : rows_max) * 10000 + time_ms / 2) / time_ms;
     }
     buf_printf(out, "\"%s\":%" PRId64 ".%d", key, tenths / 10, (int)(tenths % 10));
 }
@@ -182,7 +183,6 @@ static void put_behind(struct buf *out, const struct progress_batch *batch)
                min);
 }
 
-/* Text inside a JSON string that is already open. */
 static void
 put_description(struct buf *out, const char *before, const char *text, const char *after)
 {
