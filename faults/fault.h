@@ -197,6 +197,7 @@ struct fault_event {
     int32_t partition;                 /* delete_records, move_leader */
     int64_t before;                    /* delete_records: an offset, or DELETE_TO_END */
     struct topic_change change;        /* alter */
+    bool optional;                     /* it need not fire */
     int line;                          /* in the scenario file, for messages; 0 = drawn */
 };
 

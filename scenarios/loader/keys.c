@@ -5,7 +5,7 @@
 #include "faults/fault.h"
 #include "scenarios/loader/names.h"
 
-enum { COUNT_MAX = 1000000, RECORDS_MAX = 10000000 };
+enum { COUNT_MAX = 1000000, RECORDS_MAX = 10000000, PARTITIONS_MAX = 256 };
 #define OFFSET_MAX INT64_C(1000000000000)
 
 static const struct key set_element = {.kind = KEY_SCALAR};
@@ -107,6 +107,7 @@ static const struct key_table topic_table = {
     .name = "topic", .keys = topic_keys, .help = "a Kafka topic, its settings under Kafka's names"};
 static const struct key topic_element = {.kind = KEY_OBJECT, .table = &topic_table};
 
+static const struct key partition_element = {.kind = KEY_INT, .max = 255};
 static const struct key workload_keys[] = {
     {.name = "to", .kind = KEY_TEXT, .required = true, .help = "the topic"},
     {.name = "from",
@@ -130,6 +131,23 @@ static const struct key workload_keys[] = {
      .kind = KEY_DURATION,
      .min = 1,
      .help = "since the scenario's start; without it, when \"records\" have been sent"},
+    {.name = "partitions",
+     .kind = KEY_LIST,
+     .min = 1,
+     .max = PARTITIONS_MAX,
+     .element = &partition_element,
+     .help = "where they go, in turn: one named twice gets twice as many, one not named none; "
+             "without it, every partition alike"},
+    {.name = "burst",
+     .kind = KEY_INT,
+     .min = 1,
+     .max = COUNT_MAX,
+     .standard = "1",
+     .help = "so many are sent at once, at the time of the first of them"},
+    {.name = "late",
+     .kind = KEY_OBJECT,
+     .table = &keys_late,
+     .help = "some records are sent later than their place in the file says"},
     {0}};
 static const struct key_table workload_table = {
     .name = "workload", .keys = workload_keys, .help = "records that flow into a topic"};
@@ -153,7 +171,6 @@ static const struct key resumes_keys[] = {
 static const struct key_table resumes_table = {
     .name = "resumes", .keys = resumes_keys, .help = "where recovery goes on"};
 
-static const struct key partition_element = {.kind = KEY_INT, .max = 255};
 static const struct key names_keys[] = {
     {.name = "file",
      .kind = KEY_TEXT,
@@ -318,6 +335,10 @@ static const struct key scenario_keys[] = {
      .max = SCRIPT_EVENTS_MAX,
      .element = &key_event,
      .help = "what goes wrong, and what people do; each event must fire"},
+    {.name = "vary",
+     .kind = KEY_OBJECT,
+     .table = &keys_vary,
+     .help = "what a seed draws besides noise; without a seed nothing is drawn"},
     {.name = "expect",
      .kind = KEY_OBJECT,
      .table = &expect_table,

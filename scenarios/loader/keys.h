@@ -53,6 +53,8 @@ struct key_table {
 
 extern const struct key_table keys_scenario;
 extern const struct key key_event; /* an element of "script" (keys_script.c) */
+extern const struct key_table keys_vary; /* keys_vary.c: "vary" */
+extern const struct key_table keys_late; /* keys_vary.c: "late" of a workload */
 
 /* Keys that every object may have beside its table's: "note" for people, "$schema" for editors. */
 bool key_is_remark(const char *key);

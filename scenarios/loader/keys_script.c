@@ -118,6 +118,10 @@ static const struct key_table config_table = {
     .name = "config", .keys = config_keys, .help = "settings of a topic that change"};
 
 static const struct key event_keys[] = {
+    {.name = "optional",
+     .kind = KEY_BOOL,
+     .standard = "false",
+     .help = "it need not fire; \"vary\" writes it, since a draw cannot know who passes where"},
     {.name = "id", .kind = KEY_TEXT, .help = "a name for other events to refer to"},
     {.name = "at",
      .kind = KEY_VARIANTS,

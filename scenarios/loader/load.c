@@ -43,6 +43,7 @@ static enum status load_sections(struct loader *loader)
     TRY(load_workload(loader));
     TRY(load_script(loader));
     TRY(load_expect(loader));
+    TRY(load_vary(loader));
     scenario->resolved = canonical(loader->arena, root);
     return OK;
 }
@@ -74,6 +75,25 @@ enum status scenario_load_text(struct arena *arena,
     loader.scenario->file = arena_strdup(arena, file);
     loader.scenario->name = name_of(arena, loader.paths.base);
     TRY(load_document(&loader, loader.scenario->file, text));
+    *scenario = loader.scenario;
+    return OK;
+}
+
+enum status scenario_load_drawn(struct arena *arena,
+                                const struct scenario *base,
+                                struct bytes text,
+                                struct scenario **scenario,
+                                struct diag *diag)
+{
+    struct loader loader = {
+        .arena = arena,
+        .diag = diag,
+        .base = base,
+        .scenario = arena_alloc(arena, sizeof *loader.scenario),
+    };
+    loader.scenario->file = base->file;
+    loader.scenario->name = base->name;
+    TRY(load_document(&loader, base->file, text));
     *scenario = loader.scenario;
     return OK;
 }

@@ -98,7 +98,12 @@ enum status load_pipeline(struct loader *loader)
     struct scenario *scenario = loader->scenario;
     json_t *root = loader->document.root;
     const char *path = value_text(root, "pipeline", "");
-    const char *why = paths_read(&loader->paths, loader->arena, path, &scenario->pipeline);
+    const char *why = NULL;
+    if (loader->base != NULL) {
+        scenario->pipeline = loader->base->pipeline;
+    } else {
+        why = paths_read(&loader->paths, loader->arena, path, &scenario->pipeline);
+    }
     if (why != NULL) {
         return loader_fail(loader, false, "pipeline", "\"%.200s\": %s", path, why);
     }

@@ -223,6 +223,7 @@ static void read_event(const struct script *script)
     event->verb = (enum fault_verb)name_index(names_verbs, value_text(value, "do", ""));
     require(event->verb < FAULT_COUNT);
     companions_read(script);
+    event->optional = value_bool(value, "optional", false);
     event->line = document_line(&loader->document, script->path);
     read_anchor(script, json_object_get(value, "at"), &event->at);
 }

@@ -18,15 +18,44 @@ static void split_lines(struct arena *arena,
     for (size_t i = 0; i < content.size && count < limit; i++) {
         count += content.data[i] == '\n' || i + 1 == content.size;
     }
-    workload->lines = arena_alloc(arena, count * sizeof *workload->lines);
+    struct bytes *lines = arena_alloc(arena, count * sizeof *lines);
     const uint8_t *at = content.data;
     const uint8_t *end = content.data + content.size;
     while (workload->line_count < count) {
         const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
         const uint8_t *stop = newline == NULL ? end : newline;
-        workload->lines[workload->line_count++] = bytes_of(at, (size_t)(stop - at));
+        lines[workload->line_count++] = bytes_of(at, (size_t)(stop - at));
         at = stop + 1;
     }
+    workload->file_lines = lines;
+}
+
+/* One line of `every` comes after the `by` lines behind it, or at the end; two sequences, each in
+ * its order, are merged, so that no record is added or lost. */
+static void
+delay_lines(struct arena *arena, size_t every, size_t by, struct workload_config *workload)
+{
+    size_t count = workload->line_count;
+    workload->lines = arena_alloc(arena, count * sizeof *workload->lines);
+    if (by == 0) {
+        memcpy(workload->lines, workload->file_lines, count * sizeof *workload->lines);
+        return;
+    }
+    size_t late = 0; /* the next late line */
+    size_t out = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i % every != 0) {
+            workload->lines[out++] = workload->file_lines[i];
+        }
+        if (late + by <= i) {
+            workload->lines[out++] = workload->file_lines[late];
+            late += every;
+        }
+    }
+    for (; late < count; late += every) {
+        workload->lines[out++] = workload->file_lines[late];
+    }
+    require(out == count);
 }
 
 static enum status read_lines(struct loader *loader,
@@ -34,6 +63,13 @@ static enum status read_lines(struct loader *loader,
                               const char *from,
                               struct workload_config *workload)
 {
+    if (loader->base != NULL) {
+        const struct workload_config *same =
+            &loader->base->workloads[loader->scenario->workload_count];
+        workload->file_lines = same->file_lines;
+        workload->line_count = same->line_count;
+        return OK;
+    }
     struct bytes content;
     const char *why = paths_read(&loader->paths, loader->arena, from, &content);
     if (why != NULL) {
@@ -56,6 +92,33 @@ static enum status read_lines(struct loader *loader,
     return OK;
 }
 
+static enum status load_partitions(struct loader *loader,
+                                   const json_t *list,
+                                   const char *path,
+                                   struct workload_config *workload)
+{
+    size_t count = json_array_size(list);
+    if (count == 0) {
+        return OK;
+    }
+    int32_t *partitions = arena_alloc(loader->arena, count * sizeof *partitions);
+    int32_t limit = loader->scenario->topics[workload->topic].partitions;
+    for (size_t i = 0; i < count; i++) {
+        partitions[i] = (int32_t)json_integer_value(json_array_get(list, i));
+        if (partitions[i] >= limit) {
+            return loader_fail(loader,
+                               false,
+                               arena_printf(loader->arena, "%s.partitions[%zu]", path, i),
+                               "partition %d, but the topic has %d, counted from 0",
+                               partitions[i],
+                               limit);
+        }
+    }
+    workload->partitions = partitions;
+    workload->partition_count = count;
+    return OK;
+}
+
 static enum status
 load_one(struct loader *loader, const json_t *value, size_t i, struct workload_config *workload)
 {
@@ -66,6 +129,7 @@ load_one(struct loader *loader, const json_t *value, size_t i, struct workload_c
         .start_us = value_duration_us(value, "start", 0),
         .until_us = value_duration_us(value, "until", -1),
         .records = value_int(value, "records", -1),
+        .burst = value_int(value, "burst", 1),
     };
     bool fits = rate_parse(value_text(value, "rate", ""), &workload->interval_us);
     require(fits);
@@ -99,7 +163,14 @@ load_one(struct loader *loader, const json_t *value, size_t i, struct workload_c
                            (long long)(span_us / workload->interval_us),
                            RECORDS_MAX);
     }
-    return read_lines(loader, path, value_text(value, "from", ""), workload);
+    TRY(load_partitions(loader, json_object_get(value, "partitions"), path, workload));
+    TRY(read_lines(loader, path, value_text(value, "from", ""), workload));
+    const json_t *late = json_object_get(value, "late");
+    delay_lines(loader->arena,
+                (size_t)value_int(late, "every", 2),
+                (size_t)value_int(late, "by", 0),
+                workload);
+    return OK;
 }
 
 enum status load_workload(struct loader *loader)

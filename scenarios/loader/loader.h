@@ -14,7 +14,8 @@ struct loader {
     struct arena *arena;
     struct diag *diag;
     struct document document;
-    struct paths paths;
+    struct paths paths;          /* unused with a base: nothing is read */
+    const struct scenario *base; /* NULL, or whose files' contents are taken */
     struct scenario *scenario;
 };
 
@@ -29,6 +30,7 @@ MUST_CHECK enum status load_pipeline(struct loader *loader);
 MUST_CHECK enum status load_workload(struct loader *loader);
 MUST_CHECK enum status load_script(struct loader *loader);
 MUST_CHECK enum status load_expect(struct loader *loader);
+MUST_CHECK enum status load_vary(struct loader *loader);
 
 /* A "set" object as overrides behind `before` (may be NULL); each option is checked by itself, so
  * that a mistake is found at its place. */

@@ -3,11 +3,17 @@
 #include <string.h>
 
 #include "engine/ports/trace.h"
-#include "faults/fault.h"
+#include "faults/kind.h"
 
 const char *const names_verbs[] = {
 #define X(id, name, targets, help) name,
     FAULT_TABLE(X)
+#undef X
+        NULL};
+
+const char *const names_kinds[] = {
+#define X(id, name, verb, target) name,
+    FAULT_KIND_TABLE(X)
 #undef X
         NULL};
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 extern const char *const names_verbs[];    /* enum fault_verb */
+extern const char *const names_kinds[];    /* enum fault_kind */
 extern const char *const names_points[];   /* enum failpoint */
 extern const char *const names_targets[];  /* one of each form, for suggestions */
 extern const char *const names_run_ends[]; /* enum run_end */

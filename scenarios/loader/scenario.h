@@ -7,7 +7,7 @@
 #include "engine/base/arena.h"
 #include "engine/base/diag.h"
 #include "engine/checkpoint/store.h"
-#include "faults/fault.h"
+#include "faults/kind.h"
 
 struct supervisor_config {
     int64_t restart_us;          /* delay before a crashed driver is started again; -1: never */
@@ -34,11 +34,14 @@ struct topic_config {
     bool unclean_election;       /* "unclean.leader.election.enable", default false */
 };
 
-/* Records that flow into a topic: line i of the file goes to partition i % partitions at its time.
- */
+/* Records that flow into a topic: line i goes to the i-th of `partitions` (in turn) at its time. */
 struct workload_config {
-    size_t topic;        /* index in topics */
-    struct bytes *lines; /* record values, without the newline */
+    size_t topic;              /* index in topics */
+    const int32_t *partitions; /* NULL: each of the topic's, once */
+    size_t partition_count;
+    int64_t burst;                  /* so many are sent at once; at least 1, 0 is 1 */
+    const struct bytes *file_lines; /* as the file has them; "late" moves some */
+    struct bytes *lines;            /* record values, without the newline */
     size_t line_count;   /* of the file, at most "records" (the file is repeated when "until" needs
                             more) */
     int64_t interval_us; /* between two records, from "rate" ("4/s", "1/min") */
@@ -106,6 +109,28 @@ struct expectation {
     size_t count_count;
 };
 
+/* From `min` to `max`, each as likely; max 0: not varied. */
+struct vary_range {
+    int64_t min;
+    int64_t max;
+};
+
+/* What a seed draws (sim/search/vary.h). */
+struct vary_config {
+    bool present;
+    bool kinds[FAULT_KIND_COUNT]; /* may be drawn */
+    uint32_t faults_max;          /* 0: no faults are drawn */
+    int64_t until_us;             /* faults at a time: before this */
+    int64_t batches;              /* faults at a point: of batches below this */
+    struct vary_range brokers;
+    struct vary_range executors;
+    struct vary_range partitions; /* of each topic */
+    struct vary_range burst;
+    struct vary_range late; /* by how many records */
+    bool skew;
+    bool idle;
+};
+
 struct scenario {
     const char *file; /* as named */
     const char *name; /* base name without .json */
@@ -121,6 +146,7 @@ struct scenario {
     size_t workload_count;
     int64_t start_us; /* virtual time zero; default 2001-01-01T00:00:00Z */
     struct fault_plan script;
+    struct vary_config vary;
     struct expectation expect;
     const char *resolved; /* the whole as canonical JSON text, for failure records */
 };
@@ -144,5 +170,16 @@ MUST_CHECK enum status scenario_load_text(struct arena *arena,
                                           const char *root,
                                           struct scenario **scenario,
                                           struct diag *diag);
+
+/* As scenario_load_text, for a text that was drawn from `base`: pipeline, workloads and their files
+ * are the same, so their contents are shared and `base` must outlive the result. */
+MUST_CHECK enum status scenario_load_drawn(struct arena *arena,
+                                           const struct scenario *base,
+                                           struct bytes text,
+                                           struct scenario **scenario,
+                                           struct diag *diag);
+
+/* Does every topic go on when one broker is down? */
+bool scenario_replicated(const struct scenario *scenario);
 
 #endif

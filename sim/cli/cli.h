@@ -30,6 +30,12 @@ struct cli {
     uint64_t seed_first;
     uint64_t seed_last; /* 0: no --seeds */
     unsigned jobs;      /* 0: as many as there are cores */
+    int64_t for_us;     /* --for: real time; 0: no limit */
+    uint64_t budget;    /* sweep --budget: runs of the second crash; 0: not given */
+    bool until_failure; /* swarm: stop at the first one */
+    bool resolve;       /* run: print what the seed draws, as a file */
+    const char *at;     /* sweep --at: one crash point */
+    const char *resume; /* sweep --resume FILE: go on where it stopped */
     bool json;
     bool snappy_literals;  /* store Parquet pages as snappy literals: no trace may change */
     bool timeline;         /* the story, also into a pipe */
@@ -50,6 +56,7 @@ bool cli_command(size_t index, const char **name, const char **arguments, const 
 int command_run(const struct cli *cli);
 int command_replay(const struct cli *cli);
 int command_swarm(const struct cli *cli);
+int command_sweep(const struct cli *cli);
 int command_list(const struct cli *cli);
 int command_check(const struct cli *cli);
 int command_schema(const struct cli *cli);
@@ -69,6 +76,10 @@ void cli_complain(const struct diag *diag);
 /* Load a scenario or complain; NULL on error, which then stands in `report` (NULL: none) too. */
 const struct scenario *
 cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report);
+/* From here on SIGINT and SIGTERM are remembered; cli_interrupted says so. What was found until
+ * then is written as if it were the end. */
+void cli_watch_interrupts(void);
+bool cli_interrupted(void);
 /* Real time, for wall_s and progress only. */
 int64_t cli_wall_us(void);
 /* Write the record of a failed run beside the caller and print the one line that replays it. */

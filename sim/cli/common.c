@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,6 +65,27 @@ cli_load(const struct cli *cli, struct arena *arena, const char *file, struct re
         report_add_error(report, file, text);
     }
     return NULL;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void remember(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void cli_watch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = remember};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
 }
 
 int64_t cli_wall_us(void)

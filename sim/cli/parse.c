@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/units.h"
 
 static const struct {
     const char *name;
@@ -43,11 +44,17 @@ static const struct {
 } options[] = {
     {"--seed", true, " run "},
     {"--seeds", true, " swarm "},
-    {"--jobs", true, " swarm "},
-    {"--json", false, " run swarm "},
+    {"--jobs", true, " swarm sweep "},
+    {"--for", true, " swarm sweep "},
+    {"--until-failure", false, " swarm "},
+    {"--budget", true, " sweep "},
+    {"--at", true, " sweep "},
+    {"--resume", true, " sweep "},
+    {"--resolve", false, " run "},
+    {"--json", false, " run swarm sweep "},
     {"--trace", true, " run "},
-    {"--report", true, " run swarm "},
-    {"--root", true, " run replay swarm list check "},
+    {"--report", true, " run swarm sweep "},
+    {"--root", true, " run replay swarm sweep list check "},
     {"--table", true, " run "},
     {"--timeline", false, " run replay "},
     {"--snappy-literals", false, NULL},
@@ -121,6 +128,42 @@ static enum status parse_jobs(struct cli *cli, const char *value, struct diag *d
     return OK;
 }
 
+static enum status parse_for(struct cli *cli, const char *value, struct diag *diag)
+{
+    if (!duration_parse(value, &cli->for_us) || cli->for_us <= 0) {
+        return diag_fail(
+            diag, "USAGE", "--for: found \"%s\", expected a duration such as 10m", value);
+    }
+    return OK;
+}
+
+static enum status parse_budget(struct cli *cli, const char *value, struct diag *diag)
+{
+    if (!parse_seed(value, value + strlen(value), &cli->budget)) {
+        return diag_fail(diag, "USAGE", "--budget: found \"%s\", expected a number of runs", value);
+    }
+    return OK;
+}
+
+static bool take_flag(struct cli *cli, const char *option)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"--json", &cli->json},
+                 {"--timeline", &cli->timeline},
+                 {"--until-failure", &cli->until_failure},
+                 {"--resolve", &cli->resolve},
+                 {"--snappy-literals", &cli->snappy_literals}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (strcmp(option, flags[i].name) == 0) {
+            *flags[i].flag = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Keep an option's value; a flag has none. */
 static enum status
 take_option(struct cli *cli, const char *option, const char *value, struct diag *diag)
@@ -131,6 +174,8 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
     } texts[] = {{"--trace", &cli->trace_file},
                  {"--report", &cli->report_dir},
                  {"--root", &cli->root},
+                 {"--at", &cli->at},
+                 {"--resume", &cli->resume},
                  {"--table", &cli->table_dir}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(option, texts[i].name) == 0) {
@@ -147,13 +192,11 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
         return parse_seeds(cli, value, diag);
     } else if (strcmp(option, "--jobs") == 0) {
         return parse_jobs(cli, value, diag);
-    } else if (strcmp(option, "--json") == 0) {
-        cli->json = true;
-    } else if (strcmp(option, "--timeline") == 0) {
-        cli->timeline = true;
-    } else if (strcmp(option, "--snappy-literals") == 0) {
-        cli->snappy_literals = true;
-    } else {
+    } else if (strcmp(option, "--for") == 0) {
+        return parse_for(cli, value, diag);
+    } else if (strcmp(option, "--budget") == 0) {
+        return parse_budget(cli, value, diag);
+    } else if (!take_flag(cli, option)) {
         cli->command = strcmp(option, "--help") == 0 ? "help" : "version";
     }
     return OK;
@@ -263,8 +306,12 @@ static enum status check_options(const struct cli *cli, struct diag *diag)
     if (cli->table_dir != NULL && cli->file_count > 1) {
         return diag_fail(diag, "USAGE", "--table takes the table of one scenario, not of several");
     }
-    if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0) {
-        return diag_fail(diag, "USAGE", "swarm needs --seeds A..B, such as --seeds 1..1000");
+    if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0 && cli->for_us == 0) {
+        return diag_fail(
+            diag, "USAGE", "swarm needs --seeds A..B, such as --seeds 1..1000, or --for 10m");
+    }
+    if (cli->resolve && (cli->file_count > 1 || cli->seed == 0)) {
+        return diag_fail(diag, "USAGE", "--resolve prints what one seed draws: one file, --seed N");
     }
     return OK;
 }

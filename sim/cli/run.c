@@ -11,6 +11,7 @@
 #include "reports/report.h"
 #include "reports/transcript.h"
 #include "sim/cli/table_export.h"
+#include "sim/search/vary.h"
 
 /* What is done with each event while the run goes on. */
 struct watcher {
@@ -90,6 +91,34 @@ static int run_one(const struct cli *cli,
     return run_exit_code_worse(run_exit_code(result), table.failed ? EXIT_TOOL : EXIT_AS_EXPECTED);
 }
 
+/* What a seed draws, for people and for whoever shrinks it. Its paths start where `file` stands. */
+static void print_resolved(const struct scenario *scenario, uint64_t seed)
+{
+    struct buf text = {0};
+    vary_text(scenario, seed, &text);
+    (void)fwrite(text.data, 1, text.size, stdout); /* JSON: what steers a terminal is escaped */
+    buf_free(&text);
+}
+
+static int run_file(const struct cli *cli,
+                    const char *file,
+                    struct watcher *watcher,
+                    struct report *report,
+                    struct run_result *result)
+{
+    struct arena arena = {0};
+    int code = EXIT_USAGE;
+    const struct scenario *scenario = cli_load(cli, &arena, file, report);
+    if (scenario != NULL && cli->resolve) {
+        print_resolved(scenario, cli->seed);
+        code = EXIT_AS_EXPECTED;
+    } else if (scenario != NULL) {
+        code = run_one(cli, vary_scenario(&arena, scenario, cli->seed), watcher, report, result);
+    }
+    arena_free(&arena);
+    return code;
+}
+
 static int open_outputs(const struct cli *cli, struct watcher *watcher, struct report **report)
 {
     struct diag diag = {0};
@@ -139,11 +168,7 @@ int command_run(const struct cli *cli)
     }
     struct run_result *result = heap_alloc(sizeof *result);
     for (size_t i = 0; i < cli->file_count; i++) {
-        struct arena arena = {0};
-        const struct scenario *scenario = cli_load(cli, &arena, cli->files[i], report);
-        int one = scenario == NULL ? EXIT_USAGE : run_one(cli, scenario, &watcher, report, result);
-        code = run_exit_code_worse(code, one);
-        arena_free(&arena);
+        code = run_exit_code_worse(code, run_file(cli, cli->files[i], &watcher, report, result));
     }
     heap_free(result);
     return run_exit_code_worse(code, close_outputs(&watcher, report));

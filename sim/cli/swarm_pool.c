@@ -1,9 +1,10 @@
-/* Worker w of n runs seeds first + w, first + w + n, ... so that seed s comes from worker (s -
- * first) % n: reading the pipes round robin gives seed order without any buffer; a worker that is
+/* Worker w of n runs the items first + w, first + w + n, ... so that item s comes from worker (s -
+ * first) % n: reading the pipes round robin gives their order without any buffer; a worker that is
  * ahead waits in its pipe. */
 #include "sim/cli/swarm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct worker {
 };
 
 struct swarm_pool {
-    const struct scenario *scenario;
+    struct pool_work work;
     uint64_t first;
     uint64_t last;
     uint64_t next;
@@ -65,12 +66,8 @@ static bool read_all(int pipe, void *data, size_t size)
 static _Noreturn void work(const struct swarm_pool *pool, unsigned index, int pipe)
 {
     struct run_result *result = heap_alloc(sizeof *result);
-    struct oracle *oracle = oracle_new(pool->scenario);
-    struct run_options options = {.checks = true, .noise = true, .oracle = oracle};
-    for (uint64_t seed = pool->first + index; seed <= pool->last; seed += pool->jobs) {
-        int64_t before_us = cli_wall_us();
-        run_scenario(pool->scenario, seed, &options, result);
-        result->wall_us = cli_wall_us() - before_us;
+    for (uint64_t item = pool->first + index; item <= pool->last; item += pool->jobs) {
+        pool->work.run(pool->work.context, item, result);
         if (!write_all(pipe, result, offsetof(struct run_result, lag))) {
             _exit(EXIT_TOOL);
         }
@@ -78,37 +75,45 @@ static _Noreturn void work(const struct swarm_pool *pool, unsigned index, int pi
     _exit(0);
 }
 
+/* Fork the worker of place `index`, which runs `of` (in the child alone). */
+static struct worker start_worker(const struct swarm_pool *of, unsigned index)
+{
+    int ends[2];
+    int piped = pipe(ends);
+    require(piped == 0);
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGINT, SIG_IGN); /* the parent is asked to stop, and says so here */
+        (void)close(ends[0]);
+        work(of, index, ends[1]);
+    }
+    (void)close(ends[1]);
+    return (struct worker){.process = child, .pipe = ends[0]};
+}
+
 struct swarm_pool *
-swarm_pool_new(const struct scenario *scenario, uint64_t first, uint64_t last, unsigned jobs)
+swarm_pool_new(const struct pool_work *work, uint64_t first, uint64_t last, unsigned jobs)
 {
     require(first <= last);
     struct swarm_pool *pool = heap_alloc(sizeof *pool);
-    uint64_t seeds = last - first + 1;
-    pool->scenario = scenario;
+    uint64_t items = last - first + 1;
+    pool->work = *work;
     pool->first = first;
     pool->last = last;
     pool->next = first;
     pool->jobs = jobs > SWARM_JOBS_MAX ? SWARM_JOBS_MAX : jobs;
-    pool->jobs = seeds < pool->jobs ? (unsigned)seeds : pool->jobs;
+    pool->jobs = items < pool->jobs ? (unsigned)items : pool->jobs;
+    (void)fflush(stdout); /* workers must not inherit unwritten text */
     for (unsigned i = 0; i < pool->jobs; i++) {
-        int ends[2];
-        int piped = pipe(ends);
-        require(piped == 0);
-        pid_t child = fork();
-        require(child >= 0);
-        if (child == 0) {
-            (void)close(ends[0]);
-            work(pool, i, ends[1]);
-        }
-        (void)close(ends[1]);
-        pool->workers[i] = (struct worker){.process = child, .pipe = ends[0]};
+        pool->workers[i] = start_worker(pool, i);
     }
     return pool;
 }
 
-/* The worker died while it ran `seed`: of what? Start another for the seeds behind it. */
+/* The worker died while it ran `item`: of what? Start another for the items behind it. */
 static void
-bury(struct swarm_pool *pool, unsigned index, uint64_t seed, char *evidence, size_t size)
+bury(struct swarm_pool *pool, unsigned index, uint64_t item, char *evidence, size_t size)
 {
     struct worker *worker = &pool->workers[index];
     int state = 0;
@@ -121,31 +126,19 @@ bury(struct swarm_pool *pool, unsigned index, uint64_t seed, char *evidence, siz
                    WIFSIGNALED(state) ? "the worker died of signal %d while it ran this seed"
                                       : "the worker ended with exit code %d while it ran this seed",
                    WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state));
-    if (pool->last - seed < pool->jobs) {
+    if (pool->last - item < pool->jobs) {
         return;
     }
-    int ends[2];
-    int piped = pipe(ends);
-    require(piped == 0);
-    pid_t child = fork();
-    require(child >= 0);
-    if (child == 0) {
-        (void)close(ends[0]);
-        struct swarm_pool rest = {.scenario = pool->scenario,
-                                  .first = seed + pool->jobs,
-                                  .last = pool->last,
-                                  .jobs = pool->jobs};
-        work(&rest, 0, ends[1]);
-    }
-    (void)close(ends[1]);
-    *worker = (struct worker){.process = child, .pipe = ends[0]};
+    struct swarm_pool rest = {
+        .work = pool->work, .first = item + pool->jobs, .last = pool->last, .jobs = pool->jobs};
+    *worker = start_worker(&rest, 0);
 }
 
 /* Names in a result are pointers of the worker's; the same image runs here, but a parent's own are
  * surer. */
 static void own_names(const struct swarm_pool *pool, struct run_result *result)
 {
-    result->scenario = pool->scenario->name;
+    result->scenario = pool->work.scenario;
     result->lost = NULL; /* told for single runs only */
     for (size_t i = 0; i < result->check_count; i++) {
         result->checks[i].name = run_check_name(i);
@@ -157,23 +150,22 @@ bool swarm_pool_next(struct swarm_pool *pool, struct run_result *result, bool *d
     if (pool->next > pool->last) {
         return false;
     }
-    uint64_t seed = pool->next;
-    unsigned index = (unsigned)((seed - pool->first) % pool->jobs);
+    uint64_t item = pool->next;
+    unsigned index = (unsigned)((item - pool->first) % pool->jobs);
     *died = false;
     pool->next++;
     if (!pool->workers[index].gone &&
         read_all(pool->workers[index].pipe, result, offsetof(struct run_result, lag))) {
-        require(result->seed == seed);
         own_names(pool, result);
         result->lag_count = 0;
         return true;
     }
     memset(result, 0, sizeof *result);
-    result->scenario = pool->scenario->name;
-    result->seed = seed;
+    result->scenario = pool->work.scenario;
+    result->seed = item;
     result->outcome = OUTCOME_VIOLATION;
     (void)snprintf(result->failed_check, sizeof result->failed_check, "%s", SWARM_WORKER_DIED);
-    bury(pool, index, seed, result->evidence, sizeof result->evidence);
+    bury(pool, index, item, result->evidence, sizeof result->evidence);
     *died = true;
     return true;
 }
@@ -183,10 +175,19 @@ void swarm_pool_free(struct swarm_pool *pool)
     for (unsigned i = 0; i < pool->jobs; i++) {
         struct worker *worker = &pool->workers[i];
         if (!worker->gone) {
+            if (pool->next <= pool->last) {
+                (void)kill(worker->process, SIGKILL);
+            }
             (void)close(worker->pipe);
             int state = 0;
             (void)waitpid(worker->process, &state, 0);
         }
     }
     heap_free(pool);
+}
+
+unsigned cli_jobs(const struct cli *cli)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cli->jobs > 0 ? cli->jobs : cores > 0 ? (unsigned)cores : 1;
 }

@@ -1,4 +1,4 @@
-/* The workloads: line i goes to partition i % partitions at its virtual time, by an idempotent
+/* The workloads: line i goes to its partition at its virtual time, by an idempotent
  * acks=all producer that never gives up (enable.idempotence is Kafka's default; delivery.timeout.ms
  * is taken as endless). Order within a partition is kept. A batch is acknowledged when it is below
  * the high watermark; until then it is sent again to each new leader that does not have it, and a
@@ -19,12 +19,21 @@ enum { BATCH_RECORDS_MAX = 1000 };
 
 static int64_t due_us(const struct lane *lane, int64_t record)
 {
-    return lane->start_us + record * lane->workload->interval_us;
+    int64_t burst = lane->workload->burst > 0 ? lane->workload->burst : 1;
+    return lane->start_us + record / burst * burst * lane->workload->interval_us;
+}
+
+/* A lane is one place in the workload's list of partitions. */
+static size_t lanes_of(const struct fake_broker *broker, const struct workload_config *workload)
+{
+    return workload->partitions != NULL
+               ? workload->partition_count
+               : (size_t)broker->topics[workload->topic].config->partitions;
 }
 
 static int64_t stride(const struct lane *lane)
 {
-    return lane->broker->topics[lane->workload->topic].config->partitions;
+    return (int64_t)lanes_of(lane->broker, lane->workload);
 }
 
 /* ---- batches -------------------------------------------------------------------------------- */
@@ -194,7 +203,7 @@ void fake_broker_produce(struct fake_broker *broker,
     require(broker->lanes == NULL);
     struct process *previous = kernel_enter(broker->kernel);
     for (size_t w = 0; w < count; w++) {
-        broker->lane_count += (size_t)broker->topics[workloads[w].topic].config->partitions;
+        broker->lane_count += lanes_of(broker, &workloads[w]);
     }
     broker->lanes = heap_alloc(broker->lane_count * sizeof *broker->lanes);
     size_t next = 0;
@@ -202,14 +211,15 @@ void fake_broker_produce(struct fake_broker *broker,
         const struct workload_config *workload = &workloads[w];
         require(workload->line_count > 0);
         require(workload->interval_us > 0);
-        for (int32_t p = 0; p < broker->topics[workload->topic].config->partitions; p++) {
+        for (size_t i = 0; i < lanes_of(broker, workload); i++) {
+            size_t p = workload->partitions != NULL ? (size_t)workload->partitions[i] : i;
             broker->lanes[next] = (struct lane){
                 .broker = broker,
                 .workload = workload,
                 .workload_index = w,
                 .partition = &broker->topics[workload->topic].partitions[p],
                 .start_us = kernel_now_us(broker->kernel) + workload->start_us,
-                .next = p,
+                .next = (int64_t)i,
                 .total = total_of(workload),
             };
             schedule(broker, next++);

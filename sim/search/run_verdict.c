@@ -321,8 +321,8 @@ static void judge_unfired(struct run *run)
 {
     struct run_result *result = run->result;
     for (size_t i = 0; i < result->event_count; i++) {
-        if (!result->events[i].fired) {
-            const struct fault_event *event = &run->scenario->script.events[i];
+        const struct fault_event *event = &run->scenario->script.events[i];
+        if (!result->events[i].fired && !event->optional) {
             fail(result,
                  "unfired",
                  "script[%zu] (%s:%d, \"%s\") never fired: nothing passed its anchor",
