@@ -15,6 +15,7 @@ static const struct {
     {"run", command_run},
     {"replay", command_replay},
     {"swarm", command_swarm},
+    {"sweep", command_sweep},
     {"list", command_list},
     {"check", command_check},
     {"schema", command_schema},

@@ -23,6 +23,7 @@ static const struct {
      "run scenarios over many seeds, with noise",
      1,
      CLI_FILES_MAX},
+    {"sweep", "FILE", "a crash at every single point of a run, and again in the recovery", 1, 1},
     {"list",
      "[FILE...]",
      "scenarios (proven or not), faults, failure points, checks, options",

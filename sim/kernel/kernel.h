@@ -174,6 +174,7 @@ void kernel_wake(struct kernel *kernel, struct fiber *fiber, struct sim_process 
 struct kernel_sweep {
     const char *process;    /* its name, borrowed; NULL: no sweep */
     uint64_t call;          /* 1-based; 0: only count */
+    uint64_t second;        /* once more, so many calls later; 0: not again */
     bool machine;           /* not the process alone dies: its machine crashes */
     enum unsynced unsynced; /* what becomes of the machine's unsynced operations */
 };

@@ -51,7 +51,8 @@ void kernel_port_call(struct kernel *kernel)
         return;
     }
     kernel->sweep_count++;
-    if (kernel->sweep_count != sweep->call) {
+    bool again = sweep->second > 0 && kernel->sweep_count == sweep->call + sweep->second;
+    if (kernel->sweep_count != sweep->call && !again) {
         return;
     }
     if (sweep->machine) { /* neither of them returns */

@@ -88,7 +88,8 @@ struct run_result {
     size_t run_count;
     struct check_count checks[RUN_CHECKS_MAX];
     size_t check_count;
-    uint64_t port_calls; /* of run_options.sweep */
+    uint64_t port_calls;     /* of run_options.sweep */
+    uint64_t recovery_calls; /* those behind its crash, until the next commit or the end */
     int64_t rows_in;
     int64_t rows_out;
     const char *lost;      /* by the damage ledger: "nothing", or the cause */

@@ -94,6 +94,16 @@ static void batch_planned(struct run *run, const struct trace_record *record)
     }
 }
 
+/* The recovery from the sweep's crash lasts until the next commit; without one, to the end. */
+static void count_recovery(struct run *run)
+{
+    uint64_t crash = run->options->sweep.call;
+    uint64_t calls = kernel_sweep_count(run->kernel);
+    if (crash > 0 && calls > crash && run->result->recovery_calls == 0) {
+        run->result->recovery_calls = calls - crash;
+    }
+}
+
 /* A batch is committed: recoveries that waited for it are over; caught up when it held all that was
  * readable at its plan. */
 static void commit_written(struct run *run, const struct trace_record *record)
@@ -104,6 +114,7 @@ static void commit_written(struct run *run, const struct trace_record *record)
         run->progress_us = record->time_us;
     }
     result->batches++;
+    count_recovery(run);
     bool caught_up =
         record->batch == run->planned_batch && run->planned_offsets >= run->planned_lag;
     int64_t at_us = since_start(run, record->time_us);
@@ -174,6 +185,7 @@ void run_progress_end(struct run *run)
     struct run_result *result = run->result;
     size_t count = 0;
     const struct supervised_run *runs = supervisor_runs(run->supervisor, &count);
+    count_recovery(run);
     result->driver_starts = (uint32_t)count;
     result->executor_losses = supervisor_executor_losses(run->supervisor);
     result->run_count = count < RUN_RUNS_MAX ? count : RUN_RUNS_MAX;
