@@ -2,8 +2,6 @@
  * Count, Average, Min, Max; ANSI), and the map that holds them. */
 #include "sim/check/oracle_groups.h"
 
-#include <string.h>
-
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 
@@ -222,7 +220,9 @@ void oracle_group_results(const struct oracle_aggregation *aggregation,
                           const struct oracle_group *group,
                           struct value *cells)
 {
-    memcpy(cells, group->key->cells, aggregation->key.count * sizeof *cells);
+    for (size_t i = 0; i < aggregation->key.count; i++) {
+        cells[i] = group->key->cells[i];
+    }
     for (size_t i = 0; i < aggregation->aggregate_count; i++) {
         const struct oracle_aggregate *aggregate = &aggregation->aggregates[i];
         const struct value *buffer = &group->buffer[aggregate->buffer];

@@ -18,7 +18,8 @@ struct oracle_stream {
     struct oracle_groups task;  /* of the map task that is given */
     struct oracle_groups batch; /* of all tasks so far */
     struct oracle_groups state;
-    struct value *cells; /* of one group */
+    struct value *cells;    /* of one group */
+    struct oracle_key only; /* of a pipeline that groups by nothing */
 
     struct arena rows_arena;
     struct row_set *rows; /* one a batch */
@@ -54,6 +55,8 @@ struct oracle_stream *oracle_stream_new(const struct oracle *oracle, int64_t par
     stream->batch.aggregation = pipeline->aggregation;
     stream->state.aggregation = pipeline->aggregation;
     if (pipeline->aggregation != NULL) {
+        stream->only = (struct oracle_key){
+            .hash = hash_bytes(NULL, 0), .row = bytes_of("", 0), .cells = NULL, .murmur = 42};
         stream->cells = heap_alloc(pipeline->aggregation->groups.count * sizeof(struct value));
         stream->digests =
             with_room(NULL, &stream->digests_capacity, (size_t)partitions, sizeof *stream->digests);
@@ -278,7 +281,11 @@ static void begin_version(struct oracle_stream *stream)
 const char *oracle_stream_end(struct oracle_stream *stream)
 {
     const char *error = oracle_stream_task_end(stream);
-    if (stream->pipeline->aggregation != NULL && error == NULL) {
+    const struct oracle_aggregation *aggregation = stream->pipeline->aggregation;
+    if (aggregation != NULL && aggregation->key.count == 0) {
+        (void)oracle_groups_get(&stream->batch, &stream->only); /* it is there without a row, too */
+    }
+    if (aggregation != NULL && error == NULL) {
         begin_version(stream);
         error = restore(stream);
         error = error == NULL ? save(stream) : error;

@@ -257,3 +257,19 @@ Test(oracle_stream, changes_and_digests_tell_what_a_batch_did)
     buf_free(&value);
     close_given(&given);
 }
+
+/* Spark's global aggregate has one group, also when no row was kept. */
+Test(oracle_stream, groups_of_nothing)
+{
+    struct given given;
+    open_given(&given,
+               "\"groupBy\":[],\"agg\":[{\"as\":\"n\",\"is\":\"count(*)\"},{\"as\":\"s\","
+               "\"is\":\"sum(v)\"}]",
+               "complete");
+    cr_assert(oracle_stream_end(given.stream) == NULL);
+    says(&given, "(0, null)");
+    cr_assert(record(&given, "{\"v\":7}") == NULL);
+    cr_assert(oracle_stream_end(given.stream) == NULL);
+    says(&given, "(1, 7)");
+    close_given(&given);
+}

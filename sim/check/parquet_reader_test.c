@@ -237,3 +237,39 @@ Test(parquet_reader, changed_snappy_files_never_crash)
     arena_free(&scratch);
     arena_free(&arena);
 }
+
+/* A struct column: its members are columns here, nulls among them are the members' own. */
+Test(parquet_reader, reads_the_members_of_a_struct)
+{
+    static const struct field members[] = {{"id", TYPE_LONG, NULL},
+                                           {"window.start", TYPE_TIMESTAMP, "window"},
+                                           {"window.end", TYPE_TIMESTAMP, "window"}};
+    static const struct schema nested = {members, 3};
+    for (size_t rows = 0; rows < 40; rows++) {
+        struct arena arena = {0};
+        struct buf file = {0};
+        struct parquet_content content;
+        struct columns *columns = columns_new(&arena, &nested, 64);
+        for (size_t i = 0; i < rows * 3; i++) {
+            columns->columns[i % 3].present[i / 3] = i % 7 != 5 || rows < 20;
+            columns->columns[i % 3].values.longs[i / 3] = i * 1000;
+        }
+        columns->rows = rows;
+        parquet_write(columns, PARQUET_SNAPPY, &file);
+        const char *error = parquet_read(buf_bytes(&file), &arena, &content);
+        cr_assert(error == NULL, "%s", error);
+        cr_assert(eq(sz, content.column_count, 3));
+        cr_assert(eq(sz, content.row_count, rows));
+        cr_assert(bytes_equal_text(content.columns[1].name, "window.start"));
+        cr_assert(bytes_equal_text(content.columns[2].name, "window.end"));
+        cr_assert(eq(int, content.columns[2].type, TYPE_TIMESTAMP));
+        for (size_t i = 0; i < rows * 3; i++) {
+            bool present = i % 7 != 5 || rows < 20;
+            cr_assert(eq(int, content.cells[i].present, present), "cell %zu of %zu", i, rows * 3);
+            int64_t expected = present ? (int64_t)i * 1000 : content.cells[i].as.number;
+            cr_assert(eq(i64, content.cells[i].as.number, expected));
+        }
+        buf_free(&file);
+        arena_free(&arena);
+    }
+}

@@ -96,6 +96,9 @@ void state_row_encode(const struct schema *schema, const struct value *cells, st
     size_t row = out->size;
     uint64_t nulls = 0;
     struct buf nested = {0};
+    if (columns == 0) {
+        return; /* no word for its nulls either */
+    }
     for (size_t i = 0; i < (columns + 1) * WORD; i++) {
         buf_byte(out, 0);
     }
@@ -163,7 +166,7 @@ static bool decode_cell(struct bytes row, size_t index, enum type type, struct v
 bool state_row_decode(const struct schema *schema, struct bytes row, struct value *cells)
 {
     size_t columns = column_count(schema, 0, schema->count, false);
-    bool fine = columns <= FIELDS_MAX && row.size >= (columns + 1) * WORD;
+    bool fine = columns <= FIELDS_MAX && (columns == 0 || row.size >= (columns + 1) * WORD);
     size_t index = 0;
     for (size_t i = 0; fine && i < schema->count; index++) {
         size_t end = column_end(schema, i);
