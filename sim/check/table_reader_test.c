@@ -228,15 +228,15 @@ Test(table_reader, rows_of_a_table_and_of_a_damaged_one)
 /* A struct column stands there as its members; the schemaString is the engine's own. */
 Test(table_reader, members_of_a_struct_are_columns)
 {
-    static const struct field fields[] = {{"origin", TYPE_STRING, NULL},
+    static const struct field members[] = {{"origin", TYPE_STRING, NULL},
                                           {"window.start", TYPE_TIMESTAMP, "window"},
                                           {"window.end", TYPE_TIMESTAMP, "window"},
                                           {"n", TYPE_LONG, NULL}};
-    static const struct schema schema = {fields, 4};
+    static const struct schema nested = {members, 4};
     struct arena arena = {0};
     struct buf json = {0};
     struct buf text = {0};
-    schema_json(&schema, &json);
+    schema_json(&nested, &json);
     buf_text(&text, PROTOCOL "{\"metaData\":{\"id\":\"x\",\"schemaString\":");
     buf_json_string(&text, buf_bytes(&json));
     buf_text(&text, "}}\n");
@@ -245,8 +245,8 @@ Test(table_reader, members_of_a_struct_are_columns)
     cr_assert(error == NULL, "%s", error);
     cr_assert(eq(sz, commit.column_count, 4));
     for (size_t i = 0; i < 4; i++) {
-        cr_expect(bytes_equal_text(commit.columns[i].name, fields[i].name), "%zu", i);
-        cr_expect(eq(int, commit.columns[i].type, fields[i].type), "%zu", i);
+        cr_expect(bytes_equal_text(commit.columns[i].name, members[i].name), "%zu", i);
+        cr_expect(eq(int, commit.columns[i].type, members[i].type), "%zu", i);
     }
     static const char *const wrong[] = {
         PROTOCOL "{\"metaData\":{\"schemaString\":\"{\\\"fields\\\":[{\\\"name\\\":\\\"w\\\","
