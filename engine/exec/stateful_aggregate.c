@@ -40,16 +40,17 @@ static void spend_rest(struct run *run)
     }
 }
 
-/* Spark's class for a row of the state that cannot be what the plan says. */
-static enum status fail_row(struct run *run, const char *what, struct bytes row)
+/* A row of the state cannot be what the plan says; Spark looks at the first row of a load alone. */
+static enum status fail_row(struct run *run, bool key, struct bytes row)
 {
     (void)diag_fail(run->diag,
-                    "STATE_STORE_ROW_CORRUPT",
+                    key ? "STATE_STORE_KEY_ROW_FORMAT_VALIDATION_FAILURE"
+                        : "STATE_STORE_VALUE_ROW_FORMAT_VALIDATION_FAILURE",
                     "the state of \"%s\" holds a %s of %zu bytes that is no row of this plan: "
                     "another plan wrote it, or its file is damaged; restore the checkpoint from a "
                     "backup, or start with a new checkpointLocation",
                     run->operator->plan->name,
-                    what,
+                    key ? "key" : "value",
                     row.size);
     return ERR_CORRUPT;
 }
@@ -60,7 +61,7 @@ static enum status decode_buffer(struct run *run, struct bytes value, struct cel
         buffer_valid(run->aggregation, buffer)) {
         return OK;
     }
-    return fail_row(run, "value", value);
+    return fail_row(run, false, value);
 }
 
 /* ---- merge and put ------------------------------------------------------------------------ */
@@ -113,7 +114,7 @@ static enum status choose(struct run *run, struct bytes *keys, size_t *count)
     *count = 0;
     for (size_t i = 0; i < all; i++) {
         if (unsafe_row_decode(&run->aggregation->key, keys[i], run->key) != OK) {
-            return fail_row(run, "key", keys[i]);
+            return fail_row(run, true, keys[i]);
         }
         if (group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
             keys[(*count)++] = keys[i];
@@ -131,7 +132,7 @@ static enum status emit(struct run *run, struct bytes key, struct columns *emitt
     bool there = state_store_get(run->operator->store, key, &value);
     require(there);
     if (unsafe_row_decode(&aggregation->key, key, run->key) != OK) {
-        return fail_row(run, "key", key);
+        return fail_row(run, true, key);
     }
     /* Texts in the columns borrow: from `keys`, and from this copy. */
     value = bytes_of(arena_copy(run->arena, value.data, value.size), value.size);

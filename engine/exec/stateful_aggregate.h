@@ -33,7 +33,8 @@ struct stateful_metrics { /* of lastProgress.stateOperators */
 
 /* Apply a batch's groups to the state and give what it emits, as columns of plan->output in
  * `arena`. May suspend (clock_spend). Errors: ERR_FAILED with `diag` (ANSI), ERR_CORRUPT with
- * `diag` (a row of the state cannot be what the plan says: STATE_STORE_ROW_CORRUPT). */
+ * `diag` (a row of the state cannot be what the plan says: Spark's
+ * STATE_STORE_KEY_ROW_FORMAT_VALIDATION_FAILURE and STATE_STORE_VALUE_...). */
 MUST_CHECK enum status stateful_aggregate_run(const struct stateful_aggregate *operator,
                                               struct arena * arena,
                                               const struct groups *groups,

@@ -335,9 +335,9 @@ Test(stateful_aggregate, errors_name_what_is_wrong)
     diag = (struct diag){0};
     store.pairs[0].value.size -= 8;
     cr_assert(eq(int, batch(one, 0, 0).status, ERR_CORRUPT));
-    cr_assert(eq(str, diag.error_class, "STATE_STORE_ROW_CORRUPT"));
+    cr_assert(eq(str, diag.error_class, "STATE_STORE_VALUE_ROW_FORMAT_VALIDATION_FAILURE"));
     diag = (struct diag){0};
     store.pairs[0].key.size -= 8;
     cr_assert(eq(int, batch(none, 0, 0).status, ERR_CORRUPT));
-    cr_assert(eq(str, diag.error_class, "STATE_STORE_ROW_CORRUPT"));
+    cr_assert(eq(str, diag.error_class, "STATE_STORE_KEY_ROW_FORMAT_VALIDATION_FAILURE"));
 }

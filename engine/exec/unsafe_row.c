@@ -152,7 +152,9 @@ void unsafe_row_write(const struct schema *schema, const struct cell *cells, uin
 void unsafe_row_encode(const struct schema *schema, const struct cell *cells, struct buf *out)
 {
     size_t size = unsafe_row_size(schema, cells);
-    unsafe_row_write(schema, cells, buf_extend(out, size));
+    if (size > 0) {
+        unsafe_row_write(schema, cells, buf_extend(out, size));
+    }
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

@@ -65,16 +65,11 @@ static void expect_told(enum status status, const struct diag *diag)
     cr_assert(status == OK || (diag->text[0] != '\0' && diag->error_class[0] != '\0'));
 }
 
-Test(plan_fuzz, pipelines)
+static void mutate_pipelines(const char *original, size_t size, uint64_t seed)
 {
-    char original[4096];
-    FILE *stream = fopen("scenarios/pipelines/flight_delays.json", "rb");
-    cr_assert(ne(ptr, stream, NULL), "run from the project's root");
-    size_t size = fread(original, 1, sizeof original, stream);
-    (void)fclose(stream);
     struct buf text = {0};
     size_t refused = 0;
-    state = 3;
+    state = seed;
     for (size_t i = 0; i < PIPELINES; i++) {
         buf_clear(&text);
         buf_append(&text, original, size);
@@ -93,6 +88,31 @@ Test(plan_fuzz, pipelines)
     cr_assert(gt(sz, refused, PIPELINES / 2));
     cr_assert(lt(sz, refused, PIPELINES));
     buf_free(&text);
+}
+
+Test(plan_fuzz, pipelines)
+{
+    char original[4096];
+    FILE *stream = fopen("scenarios/pipelines/flight_delays.json", "rb");
+    cr_assert(ne(ptr, stream, NULL), "run from the project's root");
+    size_t size = fread(original, 1, sizeof original, stream);
+    (void)fclose(stream);
+    mutate_pipelines(original, size, 3);
+}
+
+Test(plan_fuzz, windowed_pipelines)
+{
+    static const char original[] =
+        "{\"name\": \"q\", \"source\": {\"subscribe\": \"f\", \"schema\": {\"t\": \"timestamp\", "
+        "\"s\": \"string\", \"d\": \"int\"}}, \"withWatermark\": {\"eventTime\": \"t\", "
+        "\"delayThreshold\": \"10 minutes\"}, \"groupBy\": [{\"window\": {\"timeColumn\": \"t\", "
+        "\"windowDuration\": \"5 minutes\", \"slideDuration\": \"1m\", \"startTime\": \"-2s\"}}, "
+        "\"s\", {\"as\": \"k\", \"is\": \"d % 3\"}], \"agg\": [{\"as\": \"n\", \"is\": "
+        "\"count(*)\"}, {\"as\": \"m\", \"is\": \"avg((d - 15) * 2)\"}, {\"as\": \"o\", \"is\": "
+        "\"min(s)\"}], \"select\": [\"window\", \"window.start\", {\"as\": \"w\", \"is\": "
+        "\"window\"}, {\"as\": \"r\", \"is\": \"m / n\"}], \"sink\": {\"path\": \"/t\", "
+        "\"outputMode\": \"append\"}, \"options\": {\"checkpointLocation\": \"/c\"}}";
+    mutate_pipelines(original, sizeof original - 1, 6);
 }
 
 Test(plan_fuzz, expressions)

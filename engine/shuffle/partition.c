@@ -110,6 +110,9 @@ int32_t murmur3_row(const struct schema *schema, const struct cell *cells)
 int64_t shuffle_partition(const struct schema *schema, const struct cell *cells, int64_t partitions)
 {
     require(partitions > 0);
+    if (schema->count == 0) {
+        return 0;
+    }
     int64_t rest = murmur3_row(schema, cells) % partitions;
     return rest < 0 ? rest + partitions : rest;
 }

@@ -10,7 +10,8 @@
 /* Columns are chained, a null leaves the hash as it is, a struct chains its members. */
 int32_t murmur3_row(const struct schema *schema, const struct cell *cells);
 
-/* In [0, partitions). */
+/* In [0, partitions). Without grouping columns all rows are one partition, the first, whatever the
+ * seed says (Spark's AllTuples). */
 int64_t
 shuffle_partition(const struct schema *schema, const struct cell *cells, int64_t partitions);
 

@@ -114,3 +114,11 @@ Test(partition, a_negative_hash_is_still_in_range_and_all_partitions_are_used)
         cr_assert(gt(sz, met[i], 800), "partition %zu: %zu of 7000", i, met[i]);
     }
 }
+
+Test(partition, without_columns_everything_is_in_the_first_one)
+{
+    const struct schema none = {.fields = NULL, .count = 0};
+    struct cell cell = {0};
+    cr_assert(eq(i64, shuffle_partition(&none, &cell, 200), 0));
+    cr_assert(eq(i64, shuffle_partition(&none, &cell, 5), 0));
+}
