@@ -244,6 +244,21 @@ static enum status compile_sink(struct compiler *compiler, json_t *sink)
     return OK;
 }
 
+/* In the order in which one part needs the other. */
+static enum status compile_parts(struct compiler *compiler, json_t *root)
+{
+    TRY(compile_text(compiler, root, "", "name", NULL, &compiler->plan->name));
+    TRY(compile_source(compiler, json_object_get(root, "source")));
+    TRY(compile_filter(compiler, json_object_get(root, "filter")));
+    TRY(compile_watermark(compiler, json_object_get(root, "withWatermark")));
+    TRY(compile_aggregation(
+        compiler, json_object_get(root, "groupBy"), json_object_get(root, "agg")));
+    TRY(compile_select(compiler, json_object_get(root, "select")));
+    TRY(compile_sink(compiler, json_object_get(root, "sink")));
+    TRY(compile_check_mode(compiler));
+    return compile_options(compiler, root);
+}
+
 static enum status compile_root(struct compiler *compiler)
 {
     static const struct known_key keys[] = {
@@ -268,20 +283,11 @@ static enum status compile_root(struct compiler *compiler)
         {"dropDuplicates", "deduplication is not built yet"},
         {"join", "joins are not built yet"},
         {NULL, NULL}};
-    struct plan *plan = compiler->plan;
+    const struct plan *plan = compiler->plan;
     json_t *root = compiler->document.root;
     TRY(compile_check_object(compiler, root, ""));
     TRY(compile_check_keys(compiler, root, "", keys));
-    TRY(compile_text(compiler, root, "", "name", NULL, &plan->name));
-    TRY(compile_source(compiler, json_object_get(root, "source")));
-    TRY(compile_filter(compiler, json_object_get(root, "filter")));
-    TRY(compile_watermark(compiler, json_object_get(root, "withWatermark")));
-    TRY(compile_aggregation(
-        compiler, json_object_get(root, "groupBy"), json_object_get(root, "agg")));
-    TRY(compile_select(compiler, json_object_get(root, "select")));
-    TRY(compile_sink(compiler, json_object_get(root, "sink")));
-    TRY(compile_check_mode(compiler));
-    TRY(compile_options(compiler, root));
+    TRY(compile_parts(compiler, root));
     if (strcmp(plan->table, plan->options.checkpoint_location) == 0) {
         return document_fail(&compiler->document,
                              compiler->diag,

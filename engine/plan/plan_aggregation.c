@@ -156,7 +156,9 @@ static size_t closing(const char *text, size_t open)
         char c = text[i];
         if (quote != '\0') {
             i += c == '\\' && quote != '`' && text[i + 1] != '\0';
-            quote = c == quote ? '\0' : quote;
+            if (c == quote) {
+                quote = '\0';
+            }
         } else if (c == '\'' || c == '"' || c == '`') {
             quote = c;
         } else if (c == '(') {

@@ -96,11 +96,6 @@ Test(partition, a_null_leaves_the_hash_as_it_is)
 }
 
 /* Without a grouping column there is one group, as Spark's global aggregate. */
-Test(partition, no_columns_at_all_are_one_partition)
-{
-    cr_assert(eq(i64, shuffle_partition(&(struct schema){0}, NULL, 200), 42));
-}
-
 Test(partition, a_negative_hash_is_still_in_range_and_all_partitions_are_used)
 {
     size_t met[7] = {0};
