@@ -29,6 +29,7 @@
 #include "engine/driver/batch_progress.h"
 #include "engine/driver/task_scheduler.h"
 #include "engine/driver/watermark.h"
+#include "engine/state/state_metadata.h"
 
 static void trace(struct query *query, enum engine_event event, int64_t batch, int64_t a)
 {
@@ -65,6 +66,7 @@ check_offsets(struct query *query, const struct batch *batch, int64_t id, struct
 /* B. A batch that runs again has its offsets; they are never written twice. */
 static enum status log_offsets(struct query *query, const struct batch *batch, struct diag *diag)
 {
+    batch_progress_phase(query, PHASE_LATEST_OFFSET);
     if (batch->rerun) {
         return OK;
     }
@@ -86,6 +88,7 @@ static enum status log_offsets(struct query *query, const struct batch *batch, s
         status = check_offsets(query, batch, batch->id - 1, diag);
     }
     if (status == OK) {
+        batch_progress_phase(query, PHASE_WAL_COMMIT);
         trace(query, EVENT_OFFSETS_WRITTEN, batch->id, 0);
         failpoint(FP_OFFSETS_AFTER, batch->id);
     }
@@ -94,12 +97,15 @@ static enum status log_offsets(struct query *query, const struct batch *batch, s
 
 /* Between B and C of the first batch in each run: what the checkpoint says of its state fits this
  * plan, or the plan's description is written down before its first task runs. */
-static enum status check_state(struct query *query)
+static enum status check_state(struct query *query, const struct batch *batch, struct diag *diag)
 {
     if (query->plan->aggregation == NULL || query->state_checked) {
         return OK;
     }
+    TRY(state_metadata_check(
+        query->store, query->plan, query->partitions, batch->id == 0, &query->batch_arena, diag));
     query->state_checked = true;
+    batch_progress_phase(query, PHASE_QUERY_PLANNING);
     return OK;
 }
 
@@ -178,34 +184,34 @@ static enum status commit_to_table(struct query *query, struct batch *batch, str
     return OK;
 }
 
-/* C to E, unless an earlier run got as far as E: then F is all that is left (Spark's
- * DeltaSink.addBatch looks first, too; state N+1 was durable before E). Only a batch that runs
- * again can be in the table: within one run E is followed by F. F needs the next watermark: where
- * the table does not have it (Spark wrote that commit), the tasks run again, and only E is skipped.
- */
+/* An earlier run may have got as far as E: then F is all that is left (Spark's DeltaSink.addBatch
+ * looks first, too; state N+1 was durable before E). Only a batch that runs again can be in the
+ * table: within one run E is followed by F. F needs the next watermark: where the table does not
+ * have it (Spark wrote that commit), the tasks run again, and only E is skipped. */
 static enum status
-fill_table(struct query *query, struct batch *batch, bool *done, struct diag *diag)
+find_in_table(struct query *query, struct batch *batch, bool *done, struct diag *diag)
 {
     struct delta_found found = {0};
     *done = false;
-    if (batch->rerun) {
-        TRY(delta_find_batch(query->table, batch->id, &found, diag));
-    }
-    if (found.found && (found.has_watermark || query->plan->watermark == NULL)) {
-        bool moved = found.has_watermark && found.next_watermark_ms > batch->watermark_ms;
-        batch->next_watermark_ms = moved ? found.next_watermark_ms : batch->watermark_ms;
-        trace(query, EVENT_SINK_SKIPPED, batch->id, batch->id);
-        *done = true;
+    if (!batch->rerun) {
         return OK;
     }
-    TRY(run_tasks(query, batch, done, diag));
-    return *done ? commit_to_table(query, batch, diag) : OK;
+    TRY(delta_find_batch(query->table, batch->id, &found, diag));
+    if (!found.found || (!found.has_watermark && query->plan->watermark != NULL)) {
+        return OK;
+    }
+    bool moved = found.has_watermark && found.next_watermark_ms > batch->watermark_ms;
+    batch->next_watermark_ms = moved ? found.next_watermark_ms : batch->watermark_ms;
+    trace(query, EVENT_SINK_SKIPPED, batch->id, batch->id);
+    *done = true;
+    return OK;
 }
 
 /* F */
 static enum status log_commit(struct query *query, const struct batch *batch, struct diag *diag)
 {
     struct buf content = {0};
+    batch_progress_phase(query, PHASE_ADD_BATCH);
     commit_log_encode(batch->next_watermark_ms, &content);
     failpoint(FP_COMMITS_BEFORE, batch->id);
     enum status status =
@@ -215,6 +221,7 @@ static enum status log_commit(struct query *query, const struct batch *batch, st
         status = check_offsets(query, batch, batch->id, diag);
     }
     if (status == OK) {
+        batch_progress_phase(query, PHASE_COMMIT_OFFSETS);
         trace(query, EVENT_COMMIT_WRITTEN, batch->id, 0);
         failpoint(FP_COMMITS_AFTER, batch->id);
     }
@@ -271,24 +278,23 @@ enum status micro_batch_run(struct query *query, enum batch_outcome *outcome, st
     batch_progress_begin(query);
 
     TRY(batch_plan(query, &batch, &planned, diag)); /* A    plan.before, plan.after */
-    batch_progress_phase(query, PHASE_LATEST_OFFSET);
     if (!planned) {
         batch_progress_idle(query);
         *outcome = BATCH_NO_DATA;
         return OK;
     }
-    TRY(log_offsets(query, &batch, diag)); /* B    offsets.before, offsets.after */
-    batch_progress_phase(query, PHASE_WAL_COMMIT);
-    TRY(check_state(query)); /*      first batch of a run */
-    batch_progress_phase(query, PHASE_QUERY_PLANNING);
-    TRY(fill_table(query, &batch, &done, diag)); /* C-E  tasks.*, stage.mapped, sink.* */
-    batch_progress_phase(query, PHASE_ADD_BATCH);
+    TRY(log_offsets(query, &batch, diag));          /* B    offsets.before, offsets.after */
+    TRY(check_state(query, &batch, diag));          /*      the first batch of a run */
+    TRY(find_in_table(query, &batch, &done, diag)); /* a batch that runs again */
     if (!done) {
-        *outcome = BATCH_ABANDONED;
-        return OK;
+        TRY(run_tasks(query, &batch, &done, diag)); /* C, D tasks.*, stage.mapped */
+        if (!done) {
+            *outcome = BATCH_ABANDONED;
+            return OK;
+        }
+        TRY(commit_to_table(query, &batch, diag)); /* E    sink.before, sink.after */
     }
     TRY(log_commit(query, &batch, diag)); /* F    commits.before, commits.after */
-    batch_progress_phase(query, PHASE_COMMIT_OFFSETS);
     advance(query, &batch);
     purge(query, &batch); /* G    purge.before, purge.after */
     batch_progress_end(query, &batch);
