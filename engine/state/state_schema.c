@@ -4,7 +4,8 @@
 
 #include "engine/base/document.h"
 
-#define VERSION "v2"
+#define VERSION       "v2"
+#define VERSION_PLAIN "v1"
 
 enum { UTF_SIZE_MAX = 65535 };
 
@@ -198,13 +199,15 @@ enum status
 state_schema_read(struct bytes file, struct arena *arena, struct bytes *key, struct bytes *value)
 {
     struct cursor cursor = cursor_of(file);
-    struct bytes first = read_utf(&cursor);
-    if (bytes_equal_text(first, VERSION)) {
+    struct bytes version = read_utf(&cursor);
+    if (bytes_equal_text(version, VERSION)) {
         *key = read_chunks(&cursor, arena);
         *value = read_chunks(&cursor, arena);
-    } else { /* v1 begins with the key at once */
-        *key = first;
+    } else if (bytes_equal_text(version, VERSION_PLAIN)) {
+        *key = read_utf(&cursor);
         *value = read_utf(&cursor);
+    } else {
+        return ERR_CORRUPT;
     }
     return cursor.failed || cursor_left(&cursor) > 0 ? ERR_CORRUPT : OK;
 }

@@ -1,7 +1,7 @@
 /* The file state/<op>/0/_metadata/schema (spark-checkpoint 1.11), big-endian:
  *
  *     v2: writeUTF("v2") { chunks:int32 writeUTF* } of the key, the same of the value
- *     v1: writeUTF(key) writeUTF(value)
+ *     v1: writeUTF("v1") writeUTF(key) writeUTF(value)
  *
  * writeUTF: uint16 size, then Java's modified UTF-8. The schemas are Spark's StructType JSON. Pure.
  */

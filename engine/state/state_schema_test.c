@@ -117,7 +117,7 @@ Test(state_schema, version_1_is_read_too)
 {
     struct bytes key;
     struct bytes value;
-    struct bytes file = bytes_of("\0\003key\0\005value", 12);
+    struct bytes file = bytes_of("\0\002v1\0\003key\0\005value", 16);
     cr_assert(eq(int, state_schema_read(file, &arena, &key, &value), OK));
     cr_assert(bytes_equal_text(key, "key"));
     cr_assert(bytes_equal_text(value, "value"));
