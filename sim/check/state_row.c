@@ -72,9 +72,7 @@ static void encode_flat(const struct value *cells, size_t from, size_t until, st
 {
     size_t row = out->size;
     uint64_t nulls = 0;
-    for (size_t i = 0; i < (until - from + 1) * WORD; i++) {
-        buf_byte(out, 0);
-    }
+    memset(buf_extend(out, (until - from + 1) * WORD), 0, (until - from + 1) * WORD);
     for (size_t i = from; i < until; i++) {
         size_t slot = row + (i - from + 1) * WORD;
         const struct value *cell = &cells[i];
@@ -99,9 +97,7 @@ void state_row_encode(const struct schema *schema, const struct value *cells, st
     if (columns == 0) {
         return; /* no word for its nulls either */
     }
-    for (size_t i = 0; i < (columns + 1) * WORD; i++) {
-        buf_byte(out, 0);
-    }
+    memset(buf_extend(out, (columns + 1) * WORD), 0, (columns + 1) * WORD);
     size_t slot = row + WORD;
     for (size_t i = 0; i < schema->count; slot += WORD) {
         size_t end = column_end(schema, i);

@@ -229,9 +229,9 @@ Test(table_reader, rows_of_a_table_and_of_a_damaged_one)
 Test(table_reader, members_of_a_struct_are_columns)
 {
     static const struct field members[] = {{"origin", TYPE_STRING, NULL},
-                                          {"window.start", TYPE_TIMESTAMP, "window"},
-                                          {"window.end", TYPE_TIMESTAMP, "window"},
-                                          {"n", TYPE_LONG, NULL}};
+                                           {"window.start", TYPE_TIMESTAMP, "window"},
+                                           {"window.end", TYPE_TIMESTAMP, "window"},
+                                           {"n", TYPE_LONG, NULL}};
     static const struct schema nested = {members, 4};
     struct arena arena = {0};
     struct buf json = {0};
