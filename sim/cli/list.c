@@ -98,6 +98,7 @@ static size_t find_scenarios(char (*paths)[PATH_SIZE])
 {
     size_t count = find_in("scenarios", paths, 0);
     count = find_in("scenarios/regressions", paths, count);
+    count = find_in("scenarios/guide", paths, count);
     qsort(paths, count, PATH_SIZE, by_name);
     return count;
 }

@@ -40,12 +40,13 @@ static size_t list_folder(const char *name, char (*paths)[PATH_SIZE], size_t cou
     return count;
 }
 
-/* scenarios/ and what once went wrong, scenarios/regressions/. */
+/* scenarios/, what once went wrong (regressions/), and what a guide for people says (guide/). */
 static size_t list_scenarios(char (*paths)[PATH_SIZE])
 {
     size_t count = list_folder("scenarios", paths, 0);
     size_t stories = count;
     count = list_folder("scenarios/regressions", paths, count);
+    count = list_folder("scenarios/guide", paths, count);
     require(count > stories);
     qsort(paths, count, PATH_SIZE, by_name);
     return count;
