@@ -15,7 +15,9 @@
     X(EVENT_BATCH_PLANNED, "batch-planned", "a: offsets in the batch; b: 1 when a re-run")         \
     X(EVENT_OFFSETS_WRITTEN, "offsets-written", "offsets/N is durable")                            \
     X(EVENT_TASK_SENT, "task-sent", "a: task; b: attempt; c: executor; text: map, or empty")       \
-    X(EVENT_TASK_STARTED, "task-started", "a: task; b: attempt (by the executor)")                 \
+    X(EVENT_TASK_STARTED,                                                                          \
+      "task-started",                                                                              \
+      "a: task; b: attempt (by the executor); text: map, or empty")                                \
     X(EVENT_OUTPUT_WRITTEN, "output-written", "a: task; b: attempt; c: rows; text: file")          \
     X(EVENT_COMMIT_ASKED, "commit-asked", "a: task; b: attempt; c: 1 granted, 0 denied")           \
     X(EVENT_TASK_ENDED, "task-ended", "a: task; b: attempt; c: rows; text: map, or empty")         \
