@@ -283,16 +283,12 @@ enum status micro_batch_run(struct query *query, enum batch_outcome *outcome, st
         *outcome = BATCH_NO_DATA;
         return OK;
     }
-    TRY(log_offsets(query, &batch, diag));          /* B    offsets.before, offsets.after */
-    TRY(check_state(query, &batch, diag));          /*      the first batch of a run */
-    TRY(find_in_table(query, &batch, &done, diag)); /* a batch that runs again */
+    TRY(log_offsets(query, &batch, diag));       /* B    offsets.before, offsets.after */
+    TRY(check_state(query, &batch, diag));       /*      the first batch of a run */
+    TRY(fill_table(query, &batch, &done, diag)); /* C-E  above */
     if (!done) {
-        TRY(run_tasks(query, &batch, &done, diag)); /* C, D tasks.*, stage.mapped */
-        if (!done) {
-            *outcome = BATCH_ABANDONED;
-            return OK;
-        }
-        TRY(commit_to_table(query, &batch, diag)); /* E    sink.before, sink.after */
+        *outcome = BATCH_ABANDONED;
+        return OK;
     }
     TRY(log_commit(query, &batch, diag)); /* F    commits.before, commits.after */
     advance(query, &batch);
