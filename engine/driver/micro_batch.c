@@ -269,6 +269,20 @@ static void purge(struct query *query, const struct batch *batch)
     failpoint(FP_PURGE_AFTER, batch->id);
 }
 
+static enum status
+fill_table(struct query *query, struct batch *batch, bool *done, struct diag *diag)
+{
+    TRY(find_in_table(query, batch, done, diag)); /* a batch that runs again may be there */
+    if (*done) {
+        return OK;
+    }
+    TRY(run_tasks(query, batch, done, diag)); /* C, D tasks.before, stage.mapped, tasks.after */
+    if (!*done) {
+        return OK;
+    }
+    return commit_to_table(query, batch, diag); /* E    sink.before, sink.after */
+}
+
 enum status micro_batch_run(struct query *query, enum batch_outcome *outcome, struct diag *diag)
 {
     struct batch batch = {.id = query->next_batch};
