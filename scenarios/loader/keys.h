@@ -52,7 +52,7 @@ struct key_table {
 };
 
 extern const struct key_table keys_scenario;
-extern const struct key key_event; /* an element of "script" (keys_script.c) */
+extern const struct key key_event;       /* an element of "script" (keys_script.c) */
 extern const struct key_table keys_vary; /* keys_vary.c: "vary" */
 extern const struct key_table keys_late; /* keys_vary.c: "late" of a workload */
 
