@@ -114,6 +114,7 @@ void task_set_done(struct task_set *set,
 {
     struct task *task = running(set, id);
     task->state = TASK_FINISHED;
+    task->reported = true;
     task->done = *done;
     task->done.file.path = maybe_copy(set->arena, done->file.path);
     task->done.file.stats = maybe_copy(set->arena, done->file.stats);

@@ -23,13 +23,14 @@ enum task_state { TASK_PENDING, TASK_RUNNING, TASK_FINISHED };
 struct task {
     struct kafka_range range; /* of a task that reads Kafka */
     enum task_state state;
-    int64_t attempt;               /* RUNNING, FINISHED: the attempt's number */
-    int64_t executor;              /* RUNNING, FINISHED: its executor */
-    int64_t stage_attempt;         /* RUNNING, FINISHED: the stage's attempt that launched it */
-    int64_t changed;               /* RUNNING, FINISHED: since when, in steps of the job (job.h) */
-    int64_t attempts;              /* begun so far; the next one's number */
-    int64_t failures;              /* counted ones */
-    struct message_task_done done; /* FINISHED */
+    int64_t attempt;       /* RUNNING, FINISHED: the attempt's number */
+    int64_t executor;      /* RUNNING, FINISHED: its executor */
+    int64_t stage_attempt; /* RUNNING, FINISHED: the stage's attempt that launched it */
+    int64_t changed;       /* RUNNING, FINISHED: since when, in steps of the job (job.h) */
+    int64_t attempts;      /* begun so far; the next one's number */
+    int64_t failures;      /* counted ones */
+    bool reported; /* has ended once: `done` holds, also when what it wrote was lost since */
+    struct message_task_done done;
 };
 
 struct task_set {

@@ -6,7 +6,7 @@ int64_t watermark_observed_ms(const struct task_set *readers)
 {
     int64_t seen_ms = INT64_MIN;
     for (size_t i = 0; i < readers->count; i++) {
-        require(readers->tasks[i].state == TASK_FINISHED);
+        require(readers->tasks[i].reported);
         int64_t max_ms = readers->tasks[i].done.event_time_max_ms;
         seen_ms = max_ms > seen_ms ? max_ms : seen_ms;
     }

@@ -7,7 +7,8 @@
 #include "engine/driver/task_set.h"
 #include "engine/plan/plan.h"
 
-/* The greatest event time that the finished tasks saw; INT64_MIN: none did. */
+/* The greatest event time that the tasks saw; INT64_MIN: none did. Each has ended: perhaps its map
+ * output is lost by now with its executor, when nobody needs it any more; what it saw is known. */
 int64_t watermark_observed_ms(const struct task_set *readers);
 
 /* Wm(N+1) from Wm(N): never earlier, whatever was seen, so never below 0 either.

@@ -22,9 +22,9 @@ Test(watermark, never_goes_back_and_never_below_zero)
 
 Test(watermark, observes_the_latest_of_all_tasks)
 {
-    struct task tasks[3] = {{.state = TASK_FINISHED, .done.event_time_max_ms = INT64_MIN},
-                            {.state = TASK_FINISHED, .done.event_time_max_ms = -3},
-                            {.state = TASK_FINISHED, .done.event_time_max_ms = -8}};
+    struct task tasks[3] = {{.reported = true, .done.event_time_max_ms = INT64_MIN},
+                            {.reported = true, .done.event_time_max_ms = -3},
+                            {.reported = true, .done.event_time_max_ms = -8}};
     struct task_set set = {.tasks = tasks, .count = 3};
     cr_assert(eq(i64, watermark_observed_ms(&set), -3));
     set.count = 1;
