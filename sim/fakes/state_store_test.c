@@ -1,5 +1,6 @@
 /* The state store over the fake storages: versions, memory and files, what is refused, what is kept
  * and removed. */
+#include "engine/state/lz4_block.h"
 #include "sim/fakes/state_world.h"
 
 static struct storage_world world;
@@ -189,6 +190,28 @@ static void scan(struct state_provider *provider)
 Test(state_store, keys_are_sorted_and_safe_against_removes)
 {
     do_steps(state_plan(10, 100), scan);
+}
+
+static uint64_t hash_of_a_life(enum store_kind kind, bool raw)
+{
+    end();
+    storage_world_new(&world, 5, true);
+    lz4_block_set_raw(raw);
+    struct state_life life = {
+        .kind = kind, .plan = state_plan(2, 2), .until = 12, .maintained_every = 1};
+    cr_assert(eq(i64, state_run(&world, life).reached, 12));
+    cr_assert(eq(int, state_look(&world, state_plan(2, 2), kind, 11).status, OK));
+    lz4_block_set_raw(false);
+    return trace_hash(kernel_trace_log(world.kernel));
+}
+
+Test(state_store, another_compression_changes_no_hash)
+{
+    static const enum store_kind kinds[] = {STORE_DISK, STORE_OBJECTS};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t hash = hash_of_a_life(kinds[i], false);
+        cr_assert(eq(u64, hash, hash_of_a_life(kinds[i], true)));
+    }
 }
 
 /* ---- what is refused --------------------------------------------------------------------------
