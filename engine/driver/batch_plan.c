@@ -146,6 +146,8 @@ enum status batch_plan(struct query *query, struct batch *batch, bool *planned, 
     if (!*planned) {
         return OK;
     }
+    /* The query moves on at F; what is told of the batch behind it still needs where it began. */
+    offsets_copy(&query->batch_arena, &query->position, &batch->begin);
     if (query->conf == NULL) {
         query->conf = offset_conf_new(&query->arena, &query->plan->options);
     }

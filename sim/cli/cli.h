@@ -41,6 +41,7 @@ struct cli {
     bool timeline;         /* the story, also into a pipe */
     unsigned options_seen; /* bit i: the i-th of parse.c's table was given */
     const char *trace_file;
+    const char *progress_file; /* run --progress FILE: each lastProgress object, a line each */
     const char *report_dir;
     const char *root;
     const char *table_dir; /* run --table DIR: write the final table there, as real files */

@@ -32,6 +32,7 @@ int command_help(const struct cli *cli)
         "  --json         one JSON object a run, a line each\n"
         "  --timeline     run: tell the story also when stdout is no terminal\n"
         "  --trace FILE   run: every trace event as a JSON line\n"
+        "  --progress FILE  run: what each batch did, as Spark's lastProgress, a JSON line each\n"
         "  --table DIR    run: write the final Delta table there, as real files\n"
         "  --report DIR   recovery.png, recovery.svg, recovery.csv, result.json, junit.xml\n"
         "  --root DIR     the folder that no scenario path may leave (default: the nearest one\n"

@@ -54,6 +54,7 @@ static const struct {
     {"--resolve", false, " run "},
     {"--json", false, " run swarm sweep "},
     {"--trace", true, " run "},
+    {"--progress", true, " run "},
     {"--report", true, " run swarm sweep "},
     {"--root", true, " run replay swarm sweep list check "},
     {"--table", true, " run "},
@@ -173,6 +174,7 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
         const char *name;
         const char **text;
     } texts[] = {{"--trace", &cli->trace_file},
+                 {"--progress", &cli->progress_file},
                  {"--report", &cli->report_dir},
                  {"--root", &cli->root},
                  {"--at", &cli->at},

@@ -16,6 +16,7 @@
 /* What is done with each event while the run goes on. */
 struct watcher {
     FILE *trace;
+    FILE *progress;
     bool timeline;
     bool color;
     int64_t start_us;
@@ -49,6 +50,14 @@ static void watch(void *context, const struct trace_record *record)
     }
 }
 
+/* Called as the driver, on its stack: writes, and nothing else. */
+static void watch_progress(void *context, struct bytes line)
+{
+    struct watcher *watcher = context;
+    (void)fwrite(line.data, 1, line.size, watcher->progress);
+    (void)fputc('\n', watcher->progress);
+}
+
 static int run_one(const struct cli *cli,
                    const struct scenario *scenario,
                    struct watcher *watcher,
@@ -61,6 +70,8 @@ static int run_one(const struct cli *cli,
                                   .noise = cli->seed > 0,
                                   .observer = watch,
                                   .observer_context = watcher,
+                                  .progress = watcher->progress == NULL ? NULL : watch_progress,
+                                  .progress_context = watcher,
                                   .last_events = &last,
                                   .table_file = cli->table_dir == NULL ? NULL : table_export_file,
                                   .table_context = &table};
@@ -119,18 +130,26 @@ static int run_file(const struct cli *cli,
     return code;
 }
 
+/* The file of an option, or none when it was not given; false after a complaint. */
+static bool open_output(const char *option, const char *path, FILE **file)
+{
+    if (path == NULL) {
+        return true;
+    }
+    *file = fopen(path, "w");
+    if (*file == NULL) {
+        (void)fprintf(
+            stderr, "aftershock: %s: %s cannot be written: %s\n", option, path, strerror(errno));
+    }
+    return *file != NULL;
+}
+
 static int open_outputs(const struct cli *cli, struct watcher *watcher, struct report **report)
 {
     struct diag diag = {0};
-    if (cli->trace_file != NULL) {
-        watcher->trace = fopen(cli->trace_file, "w");
-        if (watcher->trace == NULL) {
-            (void)fprintf(stderr,
-                          "aftershock: --trace: %s cannot be written: %s\n",
-                          cli->trace_file,
-                          strerror(errno));
-            return EXIT_USAGE;
-        }
+    if (!open_output("--trace", cli->trace_file, &watcher->trace) ||
+        !open_output("--progress", cli->progress_file, &watcher->progress)) {
+        return EXIT_USAGE;
     }
     if (cli->report_dir != NULL && report_open(cli->report_dir, report, &diag) != OK) {
         cli_complain(&diag);
@@ -139,14 +158,25 @@ static int open_outputs(const struct cli *cli, struct watcher *watcher, struct r
     return EXIT_AS_EXPECTED;
 }
 
+static bool close_output(const char *option, FILE *file)
+{
+    if (file == NULL) {
+        return true;
+    }
+    bool failed = ferror(file) != 0;
+    failed = fclose(file) != 0 || failed;
+    if (failed) {
+        (void)fprintf(stderr, "aftershock: %s: the file could not be written whole\n", option);
+    }
+    return !failed;
+}
+
 static int close_outputs(struct watcher *watcher, struct report *report)
 {
     struct diag diag = {0};
-    int code = EXIT_AS_EXPECTED;
-    if (watcher->trace != NULL && fclose(watcher->trace) != 0) {
-        (void)fputs("aftershock: --trace: the file could not be written whole\n", stderr);
-        code = EXIT_TOOL;
-    }
+    bool whole = close_output("--trace", watcher->trace);
+    whole = close_output("--progress", watcher->progress) && whole;
+    int code = whole ? EXIT_AS_EXPECTED : EXIT_TOOL;
     if (report != NULL && report_close(report, &diag) != OK) {
         cli_complain(&diag);
         code = EXIT_TOOL;

@@ -24,6 +24,8 @@ static void driver_entry(void *argument)
         .overrides = slot->overrides,
         .storage = scenario->cluster.storage,
         .address = slot->address,
+        .progress = supervisor->world.progress,
+        .progress_context = supervisor->world.progress_context,
         .stop_requested = &slot->stop_requested,
     };
     struct diag *diag = &slot->diag;

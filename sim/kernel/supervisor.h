@@ -36,6 +36,10 @@ struct supervisor_world {
     /* As the world, when a run has ended; may be NULL. */
     void (*run_ended)(void *context, const struct supervised_run *run);
     void *context;
+    /* As struct driver_config has it, of every driver; called as the driver: what it allocates
+     * dies with it. */
+    void (*progress)(void *context, struct bytes line);
+    void *progress_context;
 };
 
 struct supervisor;

@@ -91,13 +91,16 @@ static void assemble(struct run *run, uint64_t seed)
     run->network = fake_network_new(run->kernel);
     run->broker =
         fake_broker_new(run->kernel, &scenario->cluster, scenario->topics, scenario->topic_count);
-    run->supervisor = supervisor_new(&(struct supervisor_world){.kernel = run->kernel,
-                                                                .scenario = scenario,
-                                                                .storage = run->storage,
-                                                                .broker = run->broker,
-                                                                .network = run->network,
-                                                                .run_ended = run_ended,
-                                                                .context = run});
+    run->supervisor = supervisor_new(
+        &(struct supervisor_world){.kernel = run->kernel,
+                                   .scenario = scenario,
+                                   .storage = run->storage,
+                                   .broker = run->broker,
+                                   .network = run->network,
+                                   .run_ended = run_ended,
+                                   .context = run,
+                                   .progress = run->options->progress,
+                                   .progress_context = run->options->progress_context});
     struct injector_actions actions = supervisor_actions(run->supervisor);
     run->injector = injector_new(run->kernel, &scenario->script, &actions);
     supervisor_set_injector(run->supervisor, run->injector);

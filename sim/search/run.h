@@ -107,6 +107,10 @@ struct run_options {
     kernel_observer observer;    /* every trace event; NULL: none (golden transcripts, --trace, the
                                     terminal's timeline) */
     void *observer_context;
+    /* NULL, or called with each lastProgress object of each driver: one line of JSON without its
+     * newline, borrowed. Called as the driver: allocates nothing. Changes no trace. */
+    void (*progress)(void *context, struct bytes line);
+    void *progress_context;
     struct buf *last_events;   /* NULL or: the last 200 trace events as JSON lines */
     struct kernel_sweep sweep; /* kill a process at its n-th port call */
     /* NULL or: called at the end for each file of the table, its path relative to the table. */
