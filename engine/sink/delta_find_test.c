@@ -1,4 +1,5 @@
 /* Has the table recorded a batch, and which watermark did its commit leave? */
+#include "engine/base/check.h"
 #include "engine/sink/delta_test_table.h"
 
 static void commit_with_watermark(struct world *world, int64_t batch, int64_t watermark_ms)
@@ -54,8 +55,11 @@ Test(delta_find, a_plan_without_a_watermark_writes_none)
     expect_watermark(world, 1, DELTA_NO_WATERMARK);
     char path[192];
     log_path(1, path);
-    struct buf *content = &world_find(world, path)->content;
+    struct world_file *file = world_find(world, path);
+    require(file != NULL);
+    struct buf *content = &file->content;
     buf_byte(content, 0);
+    require(content->data != NULL);
     cr_assert(strstr((char *)content->data, "userMetadata") == NULL);
 }
 

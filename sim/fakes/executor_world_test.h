@@ -176,7 +176,9 @@ world_expect(struct executor_world *world, enum message_kind kind, struct messag
               "%s: %s",
               message->kind == MESSAGE_TASK_FAILED ? message->failure.error_class : "",
               message->kind == MESSAGE_TASK_FAILED ? message->failure.text : "");
-    return world_node_of(world, from);
+    struct world_node *node = world_node_of(world, from);
+    require(node != NULL);
+    return node;
 }
 
 static inline void
