@@ -44,8 +44,9 @@ struct cli {
     const char *progress_file; /* run --progress FILE: each lastProgress object, a line each */
     const char *report_dir;
     const char *root;
-    const char *table_dir; /* run --table DIR: write the final table there, as real files */
-    char arguments[1024];  /* the command line as one string, for records */
+    const char *table_dir;      /* run --table DIR: write the final table there, as real files */
+    const char *checkpoint_dir; /* run --checkpoint DIR: the final checkpoint, likewise */
+    char arguments[1024];       /* the command line as one string, for records */
 };
 
 /* Parse; ERR_FAILED with `diag` (USAGE) naming the argument, what was expected, the nearest option.

@@ -34,6 +34,7 @@ int command_help(const struct cli *cli)
         "  --trace FILE   run: every trace event as a JSON line\n"
         "  --progress FILE  run: what each batch did, as Spark's lastProgress, a JSON line each\n"
         "  --table DIR    run: write the final Delta table there, as real files\n"
+        "  --checkpoint DIR  run: write the final checkpoint there, likewise\n"
         "  --report DIR   recovery.png, recovery.svg, recovery.csv, result.json, junit.xml\n"
         "  --root DIR     the folder that no scenario path may leave (default: the nearest one\n"
         "                 upwards that holds aftershock.json)\n\n"

@@ -58,6 +58,7 @@ static const struct {
     {"--report", true, " run swarm sweep "},
     {"--root", true, " run replay swarm sweep list check "},
     {"--table", true, " run "},
+    {"--checkpoint", true, " run "},
     {"--timeline", false, " run replay "},
     {"--snappy-literals", false, NULL},
     {"--help", false, NULL},
@@ -179,7 +180,8 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
                  {"--root", &cli->root},
                  {"--at", &cli->at},
                  {"--resume", &cli->resume},
-                 {"--table", &cli->table_dir}};
+                 {"--table", &cli->table_dir},
+                 {"--checkpoint", &cli->checkpoint_dir}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(option, texts[i].name) == 0) {
             *texts[i].text = value;
@@ -306,8 +308,10 @@ static enum status check_options(const struct cli *cli, struct diag *diag)
                              options[i].commands);
         }
     }
-    if (cli->table_dir != NULL && cli->file_count > 1) {
-        return diag_fail(diag, "USAGE", "--table takes the table of one scenario, not of several");
+    if ((cli->table_dir != NULL || cli->checkpoint_dir != NULL) && cli->file_count > 1) {
+        return diag_fail(diag,
+                         "USAGE",
+                         "--table and --checkpoint take the files of one scenario, not of several");
     }
     if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0 && cli->for_us == 0) {
         return diag_fail(

@@ -65,7 +65,8 @@ static int run_one(const struct cli *cli,
                    struct run_result *result)
 {
     struct buf last = {0};
-    struct table_export table = {.folder = cli->table_dir};
+    struct table_export table = {.option = "--table", .folder = cli->table_dir};
+    struct table_export checkpoint = {.option = "--checkpoint", .folder = cli->checkpoint_dir};
     struct run_options options = {.checks = true,
                                   .noise = cli->seed > 0,
                                   .observer = watch,
@@ -74,7 +75,10 @@ static int run_one(const struct cli *cli,
                                   .progress_context = watcher,
                                   .last_events = &last,
                                   .table_file = cli->table_dir == NULL ? NULL : table_export_file,
-                                  .table_context = &table};
+                                  .table_context = &table,
+                                  .checkpoint_file =
+                                      cli->checkpoint_dir == NULL ? NULL : table_export_file,
+                                  .checkpoint_context = &checkpoint};
     watcher->start_us = scenario->start_us;
     if (watcher->timeline) {
         cli_put(stdout, scenario->story);
@@ -99,7 +103,8 @@ static int run_one(const struct cli *cli,
         report_add(report, result);
     }
     buf_free(&last);
-    return run_exit_code_worse(run_exit_code(result), table.failed ? EXIT_TOOL : EXIT_AS_EXPECTED);
+    bool failed = table.failed || checkpoint.failed;
+    return run_exit_code_worse(run_exit_code(result), failed ? EXIT_TOOL : EXIT_AS_EXPECTED);
 }
 
 /* What a seed draws, for people and for whoever shrinks it. Its paths start where `file` stands. */

@@ -31,7 +31,10 @@ void table_export_file(void *context, const char *path, struct bytes content)
     }
     if (bad) {
         export->failed = true;
-        (void)fprintf(
-            stderr, "aftershock: --table: %s cannot be written: %s\n", target, strerror(errno));
+        (void)fprintf(stderr,
+                      "aftershock: %s: %s cannot be written: %s\n",
+                      export->option,
+                      target,
+                      strerror(errno));
     }
 }

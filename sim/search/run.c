@@ -221,27 +221,26 @@ static void collect_checks(struct run *run)
     result->rows_out = checks_rows_out(run->checks);
 }
 
-/* Hand out the final table with paths relative to it. */
-struct table_walk {
-    struct run *run;
+/* Hand out a folder's files with paths relative to it. */
+struct tree_walk {
+    fake_storage_file_fn file;
+    void *context;
     size_t prefix;
 };
 
-static void table_file(void *context, const char *path, struct bytes content)
+static void export_file(void *context, const char *path, struct bytes content)
 {
-    struct table_walk *walk = context;
-    const struct run_options *options = walk->run->options;
-    options->table_file(options->table_context, path + walk->prefix, content);
+    const struct tree_walk *walk = context;
+    walk->file(walk->context, path + walk->prefix, content);
 }
 
-static void export_table(struct run *run)
+static void export_tree(struct run *run, const char *path, fake_storage_file_fn file, void *context)
 {
-    if (run->options->table_file == NULL) {
+    if (file == NULL) {
         return;
     }
-    const char *table = run->scenario->plan->table;
-    struct table_walk walk = {.run = run, .prefix = strlen(table) + 1};
-    fake_storage_each(run->storage, 0, table, table_file, &walk);
+    struct tree_walk walk = {.file = file, .context = context, .prefix = strlen(path) + 1};
+    fake_storage_each(run->storage, run->log_machine, path, export_file, &walk);
 }
 
 void run_scenario(const struct scenario *scenario,
@@ -274,7 +273,12 @@ void run_scenario(const struct scenario *scenario,
     collect_checks(run);
     collect_trace(run);
     run_judge(run);
-    export_table(run);
+    const struct plan *plan = scenario->plan;
+    export_tree(run, plan->table, options->table_file, options->table_context);
+    export_tree(run,
+                plan->options.checkpoint_location,
+                options->checkpoint_file,
+                options->checkpoint_context);
     kernel_free(run->kernel);
     heap_free(run);
 }

@@ -113,9 +113,12 @@ struct run_options {
     void *progress_context;
     struct buf *last_events;   /* NULL or: the last 200 trace events as JSON lines */
     struct kernel_sweep sweep; /* kill a process at its n-th port call */
-    /* NULL or: called at the end for each file of the table, its path relative to the table. */
+    /* NULL or: called at the end for each file of the table, and of the checkpoint, its path
+     * relative to that folder. */
     fake_storage_file_fn table_file;
     void *table_context;
+    fake_storage_file_fn checkpoint_file;
+    void *checkpoint_context;
 };
 
 /* Run once. `result` is large: the caller's heap. Exit code of a result: run_exit_code. Never
