@@ -9,12 +9,14 @@
  *                again from the same ranges
  *   D reduce     state version N and the blocks of all maps make version N+1, durable before E and
  *                written over with equal bytes by a batch that runs again. Files are invisible
- * until E; the coordinator lets one attempt a task through E sink       one Delta commit with txn
- * {query id, N}: a batch that is in the table already is not written again, however often it runs.
- * A table that lacks batch N-1, or has an N that this run planned anew, does not fit this
- * checkpoint: refused. The commit carries the watermark that the tasks moved, for a run that finds
- * it there F commits/N  written once, after the table, with that watermark: the next batch may be
- * planned G purge      what recovery cannot need any more: it reads the newest two entries
+ *                until E; the coordinator lets one attempt a task through
+ *   E sink       one Delta commit with txn {query id, N}: a batch that is in the table already is
+ *                not written again, however often it runs. A table that lacks batch N-1, or has
+ *                an N that this run planned anew, does not fit this checkpoint: refused. The
+ *                commit carries the watermark that the tasks moved, for a run that finds it there
+ *   F commits/N  written once, after the table, with that watermark: the next batch may be
+ *                planned
+ *   G purge      what recovery cannot need any more: it reads the newest two entries
  *
  * A crash between two steps repeats from A with the same N. It can repeat work, never an effect. */
 #include "engine/driver/micro_batch.h"

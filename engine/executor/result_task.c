@@ -136,7 +136,7 @@ static enum status apply(struct task_attempt *attempt,
                          const struct groups *groups,
                          struct columns **rows)
 {
-    const struct stateful_aggregate operator= {
+    const struct stateful_aggregate aggregate = {
         .plan = attempt->session->plan,
         .clock = &attempt->executor->ports->clock,
         .store = store,
@@ -145,7 +145,7 @@ static enum status apply(struct task_attempt *attempt,
     };
     struct stateful_metrics metrics = {0};
     enum status status =
-        stateful_aggregate_run(&operator, & attempt->arena, groups, rows, &metrics, &attempt->diag);
+        stateful_aggregate_run(&aggregate, &attempt->arena, groups, rows, &metrics, &attempt->diag);
     if (status != OK) {
         state_store_abort(store);
         return status;
