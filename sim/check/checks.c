@@ -138,10 +138,22 @@ static void driver_started(struct checks *checks, const struct trace_record *rec
     driver->process = record->process;
     driver->alive = true;
     driver->alone = true;
+    driver->disturbed = false;
     driver->planned_batch = -1;
     for (size_t i = 0; i < checks->partition_count; i++) {
         driver->ends_at_start[i] = checks_readable_end(checks, i);
         driver->begins_at_start[i] = checks_log_start(checks, i);
+    }
+    damage_driver_started(checks);
+}
+
+/* Starts, stops and damage are no reason of their own to end with an error. */
+static void disturb(struct checks *checks, const struct fault_event *event)
+{
+    bool calm =
+        event->verb == FAULT_START || event->verb == FAULT_STOP || event->verb == FAULT_DAMAGE;
+    for (size_t i = 0; i < CHECK_DRIVERS; i++) {
+        checks->drivers[i].disturbed = checks->drivers[i].disturbed || !calm;
     }
 }
 
@@ -154,6 +166,7 @@ static void driver_event(struct checks *checks, const struct trace_record *recor
                (size_t)record->a < checks->scenario->script.count) {
         const struct fault_event *event = &checks->scenario->script.events[record->a];
         bool second = event->target.kind == TARGET_SECOND_DRIVER;
+        disturb(checks, event);
         if (event->verb == FAULT_START && event->set != NULL) {
             checks->drivers[second ? 1 : 0].overrides = event->set;
         }
@@ -260,6 +273,8 @@ static void publish_on_thread_stack(void *argument)
     struct checks *checks = change->checks;
     if (change->by != NULL) {
         after_crash(checks);
+        damage_went_on(checks, change->path);
+        damage_healed(checks, change->path);
     }
     checkpoint_published(checks, change->by, change->path, change->content);
     state_published(checks, change->by, change->path, change->content);
@@ -400,6 +415,7 @@ static void end_on_thread_stack(void *argument)
     struct checks *checks = argument;
     after_crash(checks);
     clean_deaths(checks);
+    damage_end(checks);
     checkpoint_end(checks);
     delivery_end(checks);
     ledger_end(checks);
@@ -485,5 +501,8 @@ bool checks_apply(const struct checks *checks, enum check_id check)
     bool of_state = check == CHECK_STATE_BEFORE_COMMIT || check == CHECK_STATE_ROWS ||
                     check == CHECK_SNAPSHOT_REPLAY || check == CHECK_STATE_PARTITION ||
                     check == CHECK_STATE_RETAINED;
+    if (check == CHECK_DAMAGE_DUTY) {
+        return checks->damaged_count > 0;
+    }
     return !of_state || checks_stateful(checks);
 }

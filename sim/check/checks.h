@@ -56,6 +56,9 @@
     X(CHECK_STATE_RETAINED,                                                                        \
       "state-retained",                                                                            \
       "cleanup never removes what the last minBatchesToRetain versions need")                      \
+    X(CHECK_DAMAGE_DUTY,                                                                           \
+      "damage-duty",                                                                               \
+      "after damage a run goes on from what is left, or ends with an error that names the file")   \
     X(CHECK_CLEAN_DEATH, "clean-death", "a dead process leaves no memory, stack or handle behind") \
     X(CHECK_LIVENESS, "liveness", "after the last fault the engine catches up within its budget")
 
@@ -92,11 +95,20 @@ void checks_damaged(struct checks *checks, const char *path);
 
 /* What the engine owes after such damage, by what is left beside the file. */
 enum damage_duty {
-    DAMAGE_RECOVER, /* a copy or a path to replay remains, or nothing reads it: it must go on */
-    DAMAGE_REFUSE,  /* the next start must end with an error that names the file */
-    DAMAGE_MAY_LOSE /* a file of the table's rows: readers fail, the engine does not read it */
+    DAMAGE_RECOVER,  /* a copy or a path to replay remains, or nothing reads it: it must go on */
+    DAMAGE_REFUSE,   /* the next start must end with an error that names the file, before anything
+                        is written that depends on it */
+    DAMAGE_EITHER,   /* nobody needs it, and whoever looks at it may refuse it, too */
+    DAMAGE_MAY_LOSE, /* a file of the table's rows: readers fail, the engine does not read it.
+                        Exactly its rows are lost */
 };
 enum damage_duty checks_damage_duty(struct checks *checks, const char *path);
+
+/* A driver's run is over; `error` of RUN_ERROR. Behind the trace event. */
+void checks_run_ended(struct checks *checks,
+                      uint32_t process,
+                      enum run_end ends,
+                      const struct diag *error);
 
 /* The final comparison, once, behind the last event and before kernel_free: the whole table against
  * the oracle, loss and repetition against the ledger. What the scenario expects of them

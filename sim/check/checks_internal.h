@@ -88,7 +88,14 @@ struct check_driver {
     int64_t *begins_at_start; /* log starts */
     int64_t planned_batch;
     int64_t planned_offsets;
-    bool alone; /* nobody else has written the checkpoint since its start */
+    bool alone;     /* nobody else has written the checkpoint since its start */
+    bool disturbed; /* something else than damage has happened since its start */
+};
+
+struct check_damage {
+    const char *path;
+    bool of_run; /* the run of a driver began with it: its duty is */
+    enum damage_duty duty;
 };
 
 enum { CHECK_DRIVERS = 2 };
@@ -134,7 +141,7 @@ struct checks {
     size_t gone_count;
     size_t gone_capacity;
 
-    const char **damaged; /* paths that the world itself has damaged */
+    struct check_damage *damaged; /* files that the world itself has damaged */
     size_t damaged_count;
     size_t damaged_capacity;
 
@@ -275,6 +282,16 @@ const char *state_hole(struct checks *checks,
 /* Did the world itself damage this file? Then its absence or its bytes are nobody's violation. */
 bool checks_is_damaged(const struct checks *checks, const char *path);
 bool checks_damaged_below(const struct checks *checks, const char *directory);
+/* A process has written the file anew. */
+void damage_healed(struct checks *checks, const char *path);
+
+/* ---- damage_duty.c */
+
+/* What is damaged now binds the run that begins. */
+void damage_driver_started(struct checks *checks);
+/* A process has published `path`: not over a file that it must refuse. */
+void damage_went_on(struct checks *checks, const char *path);
+void damage_end(struct checks *checks);
 
 /* ---- liveness.c */
 

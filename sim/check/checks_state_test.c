@@ -511,7 +511,9 @@ static void damaged(struct life *life)
     cr_expect(eq(int, checks_damage_duty(checks, state_path(life, 1, 2, "delta")), DAMAGE_REFUSE));
     cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "commits", 3)), DAMAGE_REFUSE));
     cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "commits", 2)), DAMAGE_RECOVER));
-    cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "offsets", 2)), DAMAGE_REFUSE));
+    cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "offsets", 3)), DAMAGE_REFUSE));
+    cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "offsets", 2)), DAMAGE_EITHER));
+    cr_expect(eq(int, checks_damage_duty(checks, file_of(life, "offsets", 1)), DAMAGE_RECOVER));
     cr_expect(eq(int, checks_damage_duty(checks, version_path(life, 1)), DAMAGE_REFUSE));
     const char *file = file_path(life, file_name(life, 1));
     cr_expect(eq(int, checks_damage_duty(checks, file), DAMAGE_MAY_LOSE));

@@ -115,6 +115,7 @@ struct life {
     const char *checkpoint;
     const char *query;
     struct ports *ports; /* of the process that lives it */
+    uint32_t process;
     struct store *store;
     struct arena arena;
     int64_t begins[PARTITIONS];
@@ -127,6 +128,7 @@ static void connect_storage(void *owner, struct sim_process *process)
     struct life *life = owner;
     fake_storage_connect(life->world->storage, process);
     life->ports = &process->ports;
+    life->process = process->process.id;
 }
 
 static void live(void *argument)

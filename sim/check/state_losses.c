@@ -14,7 +14,8 @@ path_of(struct checks *checks, int64_t partition, int64_t version, enum state_fi
 static bool is_there(struct checks *checks, const char *path, const char *without)
 {
     struct bytes content;
-    return (without == NULL || strcmp(path, without) != 0) && checks_look(checks, path, &content);
+    bool asked = without == NULL || strcmp(path, without) != 0;
+    return asked && !checks_is_damaged(checks, path) && checks_look(checks, path, &content);
 }
 
 const char *state_hole(struct checks *checks,

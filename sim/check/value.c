@@ -184,6 +184,33 @@ static size_t copies_at(const struct row_set *set, size_t at)
     return count;
 }
 
+/* The next difference from (*i, *k) on, in the sorted order; behind it on return. */
+static bool next_difference(const struct row_set *expected,
+                            const struct row_set *found,
+                            size_t *i,
+                            size_t *k,
+                            struct row_difference *difference)
+{
+    while (*i < expected->count || *k < found->count) {
+        size_t copies_expected = copies_at(expected, *i);
+        size_t copies_found = copies_at(found, *k);
+        int order = copies_expected == 0 ? 1
+                    : copies_found == 0  ? -1
+                                         : row_compare(&expected->rows[*i], &found->rows[*k]);
+        *difference = (struct row_difference){
+            .row = order <= 0 ? expected->rows[*i] : found->rows[*k],
+            .expected = order <= 0 ? copies_expected : 0,
+            .found = order >= 0 ? copies_found : 0,
+        };
+        *i += difference->expected;
+        *k += difference->found;
+        if (difference->expected != difference->found) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool row_set_difference(struct row_set *expected,
                         struct row_set *found,
                         struct row_difference *difference)
@@ -192,22 +219,21 @@ bool row_set_difference(struct row_set *expected,
     row_set_sort(found);
     size_t i = 0;
     size_t k = 0;
-    while (i < expected->count || k < found->count) {
-        size_t copies_expected = copies_at(expected, i);
-        size_t copies_found = copies_at(found, k);
-        int order = copies_expected == 0 ? 1
-                    : copies_found == 0  ? -1
-                                         : row_compare(&expected->rows[i], &found->rows[k]);
-        if (order != 0 || copies_expected != copies_found) {
-            *difference = (struct row_difference){
-                .row = order <= 0 ? expected->rows[i] : found->rows[k],
-                .expected = order <= 0 ? copies_expected : 0,
-                .found = order >= 0 ? copies_found : 0,
-            };
+    return next_difference(expected, found, &i, &k, difference);
+}
+
+bool row_set_excess(struct row_set *expected,
+                    struct row_set *found,
+                    struct row_difference *difference)
+{
+    row_set_sort(expected);
+    row_set_sort(found);
+    size_t i = 0;
+    size_t k = 0;
+    while (next_difference(expected, found, &i, &k, difference)) {
+        if (difference->found > difference->expected) {
             return true;
         }
-        i += copies_expected;
-        k += copies_found;
     }
     return false;
 }

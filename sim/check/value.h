@@ -57,5 +57,9 @@ struct row_difference {
 bool row_set_difference(struct row_set *expected,
                         struct row_set *found,
                         struct row_difference *difference);
+/* The first row of which there are more in `found` than in `expected`; both are sorted by this. */
+bool row_set_excess(struct row_set *expected,
+                    struct row_set *found,
+                    struct row_difference *difference);
 
 #endif
