@@ -49,6 +49,75 @@ static const struct {
      "    \"table\": {\"lost\": \"nothing\", \"repeated\": \"nothing\"}\n"
      "  }\n"
      "}\n"},
+    {"windows-pipeline.json",
+     "{\n"
+     "  \"name\": \"sales\",\n"
+     "  \"source\": {\n"
+     "    \"format\": \"kafka\",\n"
+     "    \"subscribe\": \"sales\",\n"
+     "    \"schema\": {\"at\": \"timestamp\", \"item\": \"string\", \"price\": \"double\"},\n"
+     "    \"options\": {\"startingOffsets\": \"earliest\"}\n"
+     "  },\n"
+     "  \"withWatermark\": {\"eventTime\": \"at\", \"delayThreshold\": \"10 minutes\"},\n"
+     "  \"groupBy\": [{\"window\": {\"timeColumn\": \"at\", \"windowDuration\": \"30 minutes\"}}, "
+     "\"item\"],\n"
+     "  \"agg\": [{\"as\": \"sold\", \"is\": \"count(*)\"}, {\"as\": \"turnover\", \"is\": "
+     "\"sum(price)\"}],\n"
+     "  \"sink\": {\"format\": \"delta\", \"path\": \"/shared/tables/sales\", \"outputMode\": "
+     "\"append\"},\n"
+     "  \"trigger\": {\"processingTime\": \"5s\"},\n"
+     "  \"options\": {\"checkpointLocation\": \"/shared/checkpoints/sales\", "
+     "\"spark.sql.shuffle.partitions\": 2}\n"
+     "}\n"},
+    {"sales.ndjson",
+     "{\"at\":\"2001-01-01T00:00:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T00:05:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T00:10:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T00:20:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T00:25:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T00:15:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T00:35:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T00:40:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T00:45:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T00:50:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T00:55:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T01:00:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T01:05:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T01:10:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T01:15:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T01:20:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T01:25:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T01:30:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T01:35:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T01:40:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T00:30:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T01:45:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T01:50:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T01:55:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T02:00:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T02:05:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T02:10:00Z\",\"item\":\"chair\",\"price\":80}\n"
+     "{\"at\":\"2001-01-01T02:15:00Z\",\"item\":\"lamp\",\"price\":32.5}\n"
+     "{\"at\":\"2001-01-01T02:20:00Z\",\"item\":\"pen\",\"price\":2.25}\n"
+     "{\"at\":\"2001-01-01T02:25:00Z\",\"item\":\"chair\",\"price\":80}\n"},
+    {"windows.json",
+     "{\n"
+     "  \"story\": \"Sales by half an hour and item. An executor dies when its part of the state "
+     "of "
+     "batch 2 is durable and nobody knows: the task runs again elsewhere, and every sale counts "
+     "once.\",\n"
+     "  \"pipeline\": \"windows-pipeline.json\",\n"
+     "  \"cluster\": {\"brokers\": 1, \"executors\": 2, \"storage\": \"disk\"},\n"
+     "  \"topics\": {\"sales\": {\"partitions\": 2}},\n"
+     "  \"workload\": [{\"to\": \"sales\", \"from\": \"sales.ndjson\", \"records\": 30, \"rate\": "
+     "\"2/s\"}],\n"
+     "  \"script\": [{\"at\": {\"batch\": 2, \"point\": \"state.after\"}, \"do\": \"crash\", "
+     "\"target\": \"executor\"}],\n"
+     "  \"expect\": {\n"
+     "    \"runs\": [{\"ends\": \"caught-up\"}],\n"
+     "    \"table\": {\"lost\": \"nothing\", \"repeated\": \"nothing\"}\n"
+     "  }\n"
+     "}\n"},
 };
 
 int command_init(const struct cli *cli)
@@ -72,6 +141,9 @@ int command_init(const struct cli *cli)
         }
         (void)printf("%s\n", path);
     }
-    (void)printf("now: aftershock run --timeline %s/driver-crash.json\n", folder);
+    (void)printf("now: aftershock run --timeline %s/driver-crash.json\n"
+                 "and, with state: aftershock run --timeline %s/windows.json\n",
+                 folder,
+                 folder);
     return EXIT_AS_EXPECTED;
 }
