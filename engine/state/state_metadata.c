@@ -232,8 +232,20 @@ static enum status check_operator(const struct check *check)
 /* ---- what an unfinished first batch may have left
  * ------------------------------------------------- */
 
+/* 1.snapshot would be read in place of the 1.delta that batch 0 is about to write. */
+static enum status
+remove_snapshot(const struct check *check, const char *directory, const char *name)
+{
+    const char *path = store_path(check->arena, directory, name);
+    enum status status = store_remove(check->store, path);
+    if (status == OK) {
+        status = store_sync_directory(check->store, directory);
+    }
+    return status == OK ? OK : fail_store(check, path, status);
+}
+
 /* A query without a batch over the state of another one would mix both (SPARK-53103). A first batch
- * that crashed leaves 1.delta and temporary files, no more. */
+ * that crashed leaves version 1 and temporary files, no more. */
 static enum status check_empty(const struct check *check, int64_t partition)
 {
     const char *checkpoint = check->plan->options.checkpoint_location;
@@ -248,11 +260,14 @@ static enum status check_empty(const struct check *check, int64_t partition)
         int64_t version = 0;
         enum state_file_kind kind;
         bool state = state_file_name(entries[i].name, &version, &kind);
-        if (state && (version > 1 || kind == STATE_SNAPSHOT)) {
+        if (state && version > 1) {
             return fail(check,
                         "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY",
                         store_path(check->arena, directory, entries[i].name),
                         "it is the state of another query: no batch of this one was committed");
+        }
+        if (state && kind == STATE_SNAPSHOT) {
+            TRY(remove_snapshot(check, directory, entries[i].name));
         }
     }
     return OK;

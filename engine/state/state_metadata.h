@@ -16,8 +16,9 @@ void state_operator_metadata_encode(int64_t partitions, struct buf *out);
 /* Write both files, or hold those that are there against the plan: same number of fields and same
  * types (names may differ), the same operator, the same number of partitions.
  * * fresh  no batch of the query was ever committed: the files may be missing, and state/ must hold
- *          no more than what a crashed first batch left: 1.delta (SPARK-53103); else the files must
- *          be there (SPARK-54307)
+ *          no more than what a crashed first batch left: version 1 (SPARK-53103), whose snapshot is
+ *          removed, since batch 0 will write 1.delta anew; else the files must be there
+ *          (SPARK-54307)
  * What was read is made durable. May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
  * STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE, STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE,
  * STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA,

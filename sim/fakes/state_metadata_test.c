@@ -124,6 +124,16 @@ Test(state_metadata, a_new_query_does_not_start_over_the_state_of_another)
     cr_assert(eq(int, run(usual(false)).status, OK));
 }
 
+Test(state_metadata, a_snapshot_of_a_first_batch_that_crashed_is_removed)
+{
+    struct state_life life = {.plan = state_plan(0, 100), .until = 1, .maintained_every = 1};
+    cr_assert(eq(i64, state_run(&world, life).reached, 1));
+    cr_assert(state_there(&world, "1.snapshot"));
+    cr_assert(eq(int, run(usual(true)).status, OK));
+    cr_assert_not(state_there(&world, "1.snapshot"));
+    cr_assert(state_there(&world, "1.delta"));
+}
+
 Test(state_metadata, a_first_batch_that_crashed_anywhere_starts_again)
 {
     static const enum unsynced fates[] = {UNSYNCED_KEPT, UNSYNCED_DROPPED, UNSYNCED_DRAWN};
