@@ -159,12 +159,57 @@ struct attempt_id job_launch(struct job *job,
     return id;
 }
 
-void job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done)
+/* Records of a range only ever disappear, so that as many as before are the same ones. */
+static bool read_the_same(const struct task *map, const struct message_task_done *done)
+{
+    return !map->reported || map->done.rows_read == done->rows_read;
+}
+
+bool job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done)
 {
     struct task_set *set = job_stage(job, id);
     require(set != NULL);
+    struct task *task = &set->tasks[id->task];
+    bool same = set != job->map || read_the_same(task, done);
     task_set_done(set, id, done);
-    set->tasks[id->task].changed = job->step++;
+    task->changed = job->step++;
+    return same;
+}
+
+/* No result task was launched since the output was lost: each that is not waiting has used the
+ * former one. */
+bool job_roll_back(struct job *job, int64_t *next, struct attempt_id *id)
+{
+    struct task_set *set = job->result;
+    require(*next >= 0);
+    if (*next == 0) {
+        set->stage_attempt++;
+    }
+    while ((size_t)*next < set->count && set->tasks[*next].state == TASK_PENDING) {
+        (*next)++;
+    }
+    if ((size_t)*next == set->count) {
+        return false;
+    }
+    *id = task_set_attempt(set, *next);
+    if (set->tasks[*next].state == TASK_FINISHED) {
+        task_set_result_lost(set, *next);
+    } else {
+        set->tasks[*next].rolled_back = true;
+    }
+    (*next)++;
+    return true;
+}
+
+bool job_again(struct job *job, const struct attempt_id *id)
+{
+    struct task_set *set = job_stage(job, id);
+    require(set != NULL);
+    bool again = set->tasks[id->task].rolled_back;
+    if (again) {
+        task_set_again(set, id);
+    }
+    return again;
 }
 
 /* What a fetch failure says about the map outputs. */

@@ -11,10 +11,15 @@
  *     attempt. Several such failures of one stage attempt are one; a failure of an older stage
  *     attempt, or about an output that has been replaced or lost already, is none: it is news of
  *     what is known. spark.stage.maxConsecutiveAttempts failed attempts in a row end the query.
- *   - Result partitions that are finished are not run again: what a map task writes is a function
- * of its range alone, so that a second output is the first one (Spark asks for this too, and rolls
- *     back where it cannot be had: SPARK-23207).
- *   - Result attempts that run when their stage gets a new attempt run on, and their results count.
+ *   - Result partitions that are finished are not run again when a map output is replaced: what a
+ *     map task writes is a function of the records in its range, so that a second output is the
+ *     first one. It is not when some of them expired in between (failOnDataLoss=false): then
+ *     results of the first output would count records that the second one reports as skipped, in
+ *     some groups and not in others. So every result made of it is rolled back, and every attempt
+ *     that runs is given up: they run again from the outputs that stand now (Spark: an
+ *     indeterminate map stage, SPARK-23207, SPARK-25341).
+ *   - Else result attempts that run when their stage gets a new attempt run on, and their results
+ *     count.
  *     Spark starts a second copy of each and takes whichever ends first.
  *
  * Decides; never sends, waits or writes. Pure. */
@@ -80,8 +85,19 @@ struct attempt_id job_launch(struct job *job,
                              const char *address,
                              struct message_run_task *task);
 
-/* The running attempt `id` is done; its report is copied. */
-void job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done);
+/* The running attempt `id` is done; its report is copied. False: a map task that had ended before
+ * has read other records this time, and all results must be given up (job_roll_back). */
+MUST_CHECK bool
+job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done);
+
+/* Give up what was made of map outputs that no longer stand, one result attempt a call: a finished
+ * task waits again; one that runs waits when its attempt, which must be refused from now on, has
+ * ended. `id` is the attempt. Begin with `*next` 0. False: nothing is left. */
+bool job_roll_back(struct job *job, int64_t *next, struct attempt_id *id);
+
+/* The running attempt `id` says that it is done, without the commit: if it had been rolled back its
+ * task waits again. False: it had not, and runs on. */
+bool job_again(struct job *job, const struct attempt_id *id);
 
 /* The running attempt `id` failed: its task waits again, or the query is given up. Gives the
  * executor whose map outputs must now be taken for lost (job_lose_output), or -1. */

@@ -17,7 +17,8 @@ struct given {
     int64_t executor;
     struct map_output told[MAPS_MAX]; /* a result attempt */
     char address[MAPS_MAX][16];
-    bool alive; /* its executor has not been lost since: the driver must hear it */
+    bool alive;  /* its executor has not been lost since: the driver must hear it */
+    bool denied; /* it was given up while it ran */
 };
 
 static struct world {
@@ -31,9 +32,13 @@ static struct world {
     size_t given_count;
     /* by map task and attempt: the executor whose disk has the block, 0: none */
     int64_t blocks[MAPS_MAX][HEARD_MAX];
-    bool damaged[MAPS_MAX][HEARD_MAX]; /* that disk forgot it, and only a fetch will tell */
+    bool damaged[MAPS_MAX][HEARD_MAX];      /* that disk forgot it, and only a fetch will tell */
+    int64_t rows[MAPS_MAX][HEARD_MAX];      /* that the attempt read; fewer when some expired */
+    int64_t used[PARTITIONS_MAX][MAPS_MAX]; /* rows that are in the partition's result */
+    int64_t rows_left;                      /* of each range, in Kafka */
     int64_t ended[PARTITIONS_MAX];
     int64_t fetch_failures;
+    int64_t roll_backs;
 } world;
 
 static uint64_t draw(uint64_t below)
@@ -114,15 +119,45 @@ static void damage(void)
     }
 }
 
+/* As the scheduler does: what is given up and still runs waits when it has ended. */
+static void roll_back(void)
+{
+    struct attempt_id id;
+    int64_t next = 0;
+    while (job_roll_back(world.job, &next, &id)) {
+        const struct task *task = &world.job->result->tasks[id.task];
+        cr_assert(eq(i64, id.stage, STAGE_RESULT));
+        if (task->state == TASK_PENDING) {
+            world.ended[id.task]--;
+            continue;
+        }
+        for (size_t i = 0; i < world.given_count; i++) {
+            world.given[i].denied =
+                world.given[i].denied || attempt_id_equal(&world.given[i].id, &id);
+        }
+    }
+    world.roll_backs++;
+}
+
 static void report_done(const struct given *given)
 {
-    struct message_task_done done = {.rows_read = 1};
+    struct message_task_done done = {.rows_read = world.rows_left};
+    if (given->denied) {
+        cr_assert(job_again(world.job, &given->id));
+        return;
+    }
     if (given->id.stage == STAGE_MAP) {
         world.blocks[given->id.task][given->id.attempt] = given->executor;
+        world.rows[given->id.task][given->id.attempt] = world.rows_left;
     } else {
         world.ended[given->id.task]++;
+        for (size_t i = 0; i < world.maps; i++) {
+            world.used[given->id.task][i] = world.rows[i][given->told[i].attempt];
+        }
     }
-    job_done(world.job, &given->id, &done);
+    if (!job_done(world.job, &given->id, &done)) {
+        roll_back();
+    }
 }
 
 static void report_failure(const struct given *given, const char *error_class, int64_t map)
@@ -184,6 +219,7 @@ static void begin(uint64_t seed)
     world.arena = arena;
     world.random = hash_mix64(seed + 1);
     world.maps = draw(MAPS_MAX + 1);
+    world.rows_left = STEPS;
     struct job_plan plan = {.session = 1,
                             .batch = (int64_t)seed,
                             .task_max_failures = 1000,
@@ -197,9 +233,21 @@ static void begin(uint64_t seed)
     }
 }
 
-Test(job_property, each_partition_ends_once_and_began_with_all_its_maps)
+/* Each result holds exactly what the map tasks read last. */
+static void check_results(void)
+{
+    for (size_t i = 0; i < world.job->result->count; i++) {
+        cr_assert(eq(i64, world.ended[i], 1));
+        for (size_t map = 0; map < world.maps; map++) {
+            cr_assert(eq(i64, world.used[i][map], world.job->map->tasks[map].done.rows_read));
+        }
+    }
+}
+
+Test(job_property, each_partition_ends_once_and_of_one_output_of_each_map)
 {
     int64_t fetch_failures = 0;
+    int64_t roll_backs = 0;
     for (uint64_t seed = 0; seed < 400; seed++) {
         begin(seed);
         for (int step = 0; step < STEPS && !job_finished(world.job); step++) {
@@ -210,8 +258,10 @@ Test(job_property, each_partition_ends_once_and_began_with_all_its_maps)
                 report(true);
             } else if (what == 17) {
                 lose(draw(EXECUTORS));
-            } else {
+            } else if (what == 18) {
                 damage();
+            } else {
+                world.rows_left -= draw(4) == 0; /* some expire */
             }
         }
         /* from here on nothing breaks: it must end */
@@ -221,12 +271,12 @@ Test(job_property, each_partition_ends_once_and_began_with_all_its_maps)
         }
         cr_assert(job_finished(world.job), "seed %d", (int)seed);
         cr_assert_not(job_given_up(world.job));
-        for (size_t i = 0; i < world.job->result->count; i++) {
-            cr_assert(eq(i64, world.ended[i], 1));
-        }
+        check_results();
         cr_assert(world.job->failed_attempts <= world.fetch_failures);
         fetch_failures += world.fetch_failures;
+        roll_backs += world.roll_backs;
     }
     cr_assert(fetch_failures > 100); /* it did happen */
+    cr_assert(roll_backs > 20);
     arena_free(&world.arena);
 }

@@ -49,10 +49,15 @@ static struct attempt_id launch(int64_t executor)
     return job_launch(job, set, task_set_pending(set), executor, address, &sent);
 }
 
+static bool end_with(struct attempt_id id, int64_t rows_read)
+{
+    const struct message_task_done done = {.rows_read = rows_read};
+    return job_done(job, &id, &done);
+}
+
 static void end(struct attempt_id id)
 {
-    static const struct message_task_done done = {.rows_read = 1};
-    job_done(job, &id, &done);
+    cr_assert(end_with(id, 1));
 }
 
 /* All maps, on executors 1, 2, 1. */
@@ -300,6 +305,32 @@ Test(job, finished_partitions_are_not_run_again)
     end(again);
     cr_assert(job_finished(job));
     cr_assert(eq(i64, job->result->tasks[0].attempts, 1));
+}
+
+Test(job, results_are_rolled_back_when_a_second_map_output_is_another)
+{
+    struct attempt_id id;
+    int64_t next = 0;
+    map_all();
+    end(launch(3));
+    struct attempt_id running = launch(3);
+    cr_assert(eq(int, lose(2), 1));
+    (void)job_lose_attempt(job, 3, &id); /* somebody needs the map again */
+    struct attempt_id map = launch(1);
+    cr_assert(eq(i64, map.stage, STAGE_MAP));
+    cr_assert(eq(i64, map.attempt, 1));
+    cr_assert_not(end_with(map, 0));
+    cr_assert(job_roll_back(job, &next, &id));
+    cr_assert(eq(i64, id.task, 0));
+    cr_assert(eq(i64, id.stage, STAGE_RESULT));
+    cr_assert_not(job_roll_back(job, &next, &id)); /* the other one waits already */
+    cr_assert(eq(sz, job->result->finished, 0));
+    cr_assert(eq(i64, job->failed_attempts, 0));
+    cr_assert(eq(i64, running.task, 1));
+    end(launch(1));
+    end(launch(1));
+    cr_assert(job_finished(job));
+    cr_assert(eq(i64, job->result->tasks[0].attempts, 2));
 }
 
 Test(job, given_up_tasks_are_named_with_their_stage)

@@ -190,10 +190,24 @@ on_ask(struct query *query, struct executor_entry *executor, const struct attemp
     query_send(query, executor->connection, &answer);
 }
 
+/* A map task that ran again found other records than the first time. What was made of the first
+ * output may not be committed, nor stay committed: attempts that still run are denied. */
+static void roll_back(struct query *query)
+{
+    struct attempt_id id;
+    int64_t next = 0;
+    while (job_roll_back(query->job, &next, &id)) {
+        commit_coordinator_failed(&query->coordinator, &id);
+        const struct task_set *set = job_stage(query->job, &id);
+        trace(query, EVENT_TASK_FAILED, &id, set->tasks[id.task].failures, "map output changed");
+    }
+}
+
 /* The second line behind the coordinator: a result is taken from the attempt that runs now, on its
  * executor, and in the result stage only if it holds the commit. Without it a late result of a lost
  * attempt would end the task, and the file of an attempt that never got the commit would enter the
- * table. */
+ * table. One that was rolled back has lost the commit again: its task
+ * waits. */
 static void on_done(struct query *query,
                     struct executor_entry *executor,
                     const struct attempt_id *id,
@@ -207,15 +221,19 @@ static void on_done(struct query *query,
     if (refusal == NULL && id->stage == STAGE_RESULT &&
         !commit_coordinator_holds(&query->coordinator, id)) {
         refusal = "its commit was not granted";
+        executor->running -= job_again(query->job, id);
     }
     if (refusal != NULL) {
         trace(query, EVENT_RESULT_REFUSED, id, 0, refusal);
         return;
     }
     executor->running--;
-    job_done(query->job, id, done);
+    bool same = job_done(query->job, id, done);
     int64_t rows = id->stage == STAGE_MAP ? done->rows_read : done->file.rows;
     trace(query, EVENT_TASK_ENDED, id, rows, stage_text(id));
+    if (!same) {
+        roll_back(query);
+    }
 }
 
 static void lose_outputs(struct query *query, int64_t executor)

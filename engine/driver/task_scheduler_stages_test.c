@@ -154,6 +154,53 @@ Test(task_scheduler_stages, stage_that_never_fetches_ends_the_query)
     cr_assert(eq(i64, job->failed_attempts, 4));
 }
 
+/* Executor 2 is lost when reduce 0 has ended and reduce 1 runs; its map task reads less the second
+ * time. Two slots each, so that reduce 2 runs then, too, with its commit granted. */
+static void second_map_reads_less(connection_id connection, const struct message *message)
+{
+    bool result = message->id.stage == STAGE_RESULT;
+    bool first = message->id.attempt == 0;
+    if (message->kind == MESSAGE_RUN_TASK && !result && !first) {
+        struct message done = {.kind = MESSAGE_TASK_DONE, .id = message->id};
+        cr_assert(eq(i64, message->id.task, 1));
+        done.done.rows_read = 7;
+        hear(connection, &done);
+        for (int64_t task = 1; task < 3; task++) { /* only now what ran says that it is done */
+            struct attempt_id id = {77, 3, STAGE_RESULT, task, 0};
+            if (job_stage(query.job, &id)->tasks[task].state == TASK_RUNNING) {
+                is_done(11, id);
+            }
+        }
+        return;
+    }
+    if (message->kind == MESSAGE_RUN_TASK && result && first && connection == 12) {
+        hear_broken(12);
+        return;
+    }
+    if (message->kind == MESSAGE_COMMIT_ANSWER && message->id.task > 0 && first) {
+        return; /* granted, and silent for now */
+    }
+    good(connection, message);
+}
+
+Test(task_scheduler_stages, results_of_a_map_output_that_cannot_be_had_again_are_rolled_back)
+{
+    plan.options.executor_cores = 2;
+    world.on_sent = second_map_reads_less;
+    registers(11, "executor 1");
+    registers(12, "executor 2");
+    hear_all(2);
+    struct job *job = run_job(&stateful);
+    cr_assert(eq(i64, job->map->tasks[1].done.rows_read, 7));
+    cr_assert(eq(i64, job->result->tasks[0].attempt, 1));
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert(job->result->tasks[i].attempt > 0);
+        cr_assert(eq(i64, job->result->tasks[i].failures, 0));
+    }
+    cr_assert(world.events_traced[EVENT_RESULT_REFUSED] > 0);
+    cr_assert(eq(i64, executors_find(&query.executors, 11)->running, 0));
+}
+
 /* A map task that asks gets no commit; its report needs none. */
 static void map_asks(connection_id connection, const struct message *message)
 {

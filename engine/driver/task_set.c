@@ -52,6 +52,7 @@ struct attempt_id task_set_launch(struct task_set *set, int64_t index, int64_t e
     require(task->state == TASK_PENDING);
     task->state = TASK_RUNNING;
     task->executor = executor;
+    task->rolled_back = false;
     task->stage_attempt = set->stage_attempt;
     task->attempt = task->attempts++;
     return task_set_attempt(set, index);

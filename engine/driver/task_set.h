@@ -29,6 +29,7 @@ struct task {
     int64_t changed;       /* RUNNING, FINISHED: since when, in steps of the job (job.h) */
     int64_t attempts;      /* begun so far; the next one's number */
     int64_t failures;      /* counted ones */
+    bool rolled_back;      /* RUNNING: given up, and refused when it ends (job_roll_back) */
     bool reported; /* has ended once: `done` holds, also when what it wrote was lost since */
     struct message_task_done done;
 };
