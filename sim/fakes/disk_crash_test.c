@@ -62,6 +62,15 @@ static void rename_and_sync(void *argument, const struct ports *ports)
     must(disk_fsync_dir(&ports->disk, "/shared"));
 }
 
+/* An attempt that runs again: a durable file gets its own bytes once more, and the new name is not
+ * synced yet. */
+static void rename_over_the_same_bytes(void *argument, const struct ports *ports)
+{
+    rename_and_sync(argument, ports);
+    sync_both(argument, ports);
+    must(disk_rename(&ports->disk, "/shared/x", "/shared/y", false));
+}
+
 /* The classical mistake: the bytes are not synced, the name is. */
 static void rename_without_bytes(void *argument, const struct ports *ports)
 {
@@ -259,6 +268,17 @@ Test(disk_crash, machines_keep_their_own_unsynced_operations)
     kernel_machine_down(world.kernel, 1, MACHINE_CRASHED, UNSYNCED_DROPPED);
     cr_assert(eq(str, storage_world_look(&world, 1, "/shared/b"), "<none>"));
     cr_assert(eq(str, storage_world_look(&world, 1, "/shared/z"), "<none>"));
+    storage_world_free(&world);
+}
+
+Test(disk_crash, the_same_bytes_over_a_durable_file_stay_durable)
+{
+    struct storage_world world;
+    storage_world_new(&world, 1, false);
+    storage_world_run(&world, rename_over_the_same_bytes, NULL);
+    cr_assert(fake_storage_durable(world.storage, 0, "/shared/y"));
+    kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, UNSYNCED_DROPPED);
+    cr_assert(eq(str, storage_world_look(&world, 1, "/shared/y"), ALL));
     storage_world_free(&world);
 }
 
