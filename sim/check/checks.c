@@ -147,16 +147,6 @@ static void driver_started(struct checks *checks, const struct trace_record *rec
     damage_driver_started(checks);
 }
 
-/* Starts, stops and damage are no reason of their own to end with an error. */
-static void disturb(struct checks *checks, const struct fault_event *event)
-{
-    bool calm =
-        event->verb == FAULT_START || event->verb == FAULT_STOP || event->verb == FAULT_DAMAGE;
-    for (size_t i = 0; i < CHECK_DRIVERS; i++) {
-        checks->drivers[i].disturbed = checks->drivers[i].disturbed || !calm;
-    }
-}
-
 static void driver_event(struct checks *checks, const struct trace_record *record)
 {
     struct check_driver *driver = checks_driver_of(checks, record->process);
@@ -166,7 +156,7 @@ static void driver_event(struct checks *checks, const struct trace_record *recor
                (size_t)record->a < checks->scenario->script.count) {
         const struct fault_event *event = &checks->scenario->script.events[record->a];
         bool second = event->target.kind == TARGET_SECOND_DRIVER;
-        disturb(checks, event);
+        damage_fault(checks, event);
         if (event->verb == FAULT_START && event->set != NULL) {
             checks->drivers[second ? 1 : 0].overrides = event->set;
         }

@@ -289,6 +289,8 @@ void damage_healed(struct checks *checks, const char *path);
 
 /* What is damaged now binds the run that begins. */
 void damage_driver_started(struct checks *checks);
+/* An event of the script has fired. */
+void damage_fault(struct checks *checks, const struct fault_event *event);
 /* A process has published `path`: not over a file that it must refuse. */
 void damage_went_on(struct checks *checks, const char *path);
 void damage_end(struct checks *checks);

@@ -144,6 +144,16 @@ void damage_driver_started(struct checks *checks)
     }
 }
 
+/* Starts, stops and damage are no reason of their own to end with an error. */
+void damage_fault(struct checks *checks, const struct fault_event *event)
+{
+    bool calm =
+        event->verb == FAULT_START || event->verb == FAULT_STOP || event->verb == FAULT_DAMAGE;
+    for (size_t i = 0; i < CHECK_DRIVERS; i++) {
+        checks->drivers[i].disturbed = checks->drivers[i].disturbed || !calm;
+    }
+}
+
 static const struct check_damage *with_duty(const struct checks *checks, enum damage_duty duty)
 {
     for (size_t i = 0; i < checks->damaged_count; i++) {

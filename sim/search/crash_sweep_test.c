@@ -64,6 +64,7 @@ static void sweep(size_t victim, size_t mode, uint64_t stride)
 
 static const char on_disk[] = "scenarios/sweep/three-batches.json";
 static const char on_objects[] = "scenarios/sweep/three-batches-objects.json";
+static const char with_state[] = "scenarios/sweep/three-batches-stateful.json";
 
 /* Modes as sweep_mode counts them. */
 enum { ALONE, KEPT, DROPPED, CUT, GARBLED };
@@ -126,23 +127,69 @@ Test(crash_sweep, machine_of_executor_1_with_torn_writes, .timeout = 600)
     sweep_file(on_disk, 1, GARBLED, 2);
 }
 
-/* Once more while it recovers. */
-Test(crash_sweep, driver_again_in_the_recovery, .timeout = 600)
+/* Blocks, state, snapshots, cleanup: more calls a run, so one in a few of them. */
+Test(crash_sweep, driver_with_state, .timeout = 600)
 {
-    record(on_disk);
+    sweep_file(with_state, 0, ALONE, 1);
+}
+
+Test(crash_sweep, executor_1_with_state, .timeout = 600)
+{
+    sweep_file(with_state, 1, ALONE, 2);
+}
+
+Test(crash_sweep, executor_2_with_state, .timeout = 600)
+{
+    sweep_file(with_state, 2, ALONE, 3);
+}
+
+Test(crash_sweep, machine_of_the_driver_with_state, .timeout = 600)
+{
+    record(with_state);
+    sweep(0, DROPPED, 5);
+    sweep(0, CUT, 11);
+    forget();
+}
+
+Test(crash_sweep, machine_of_executor_1_with_state, .timeout = 600)
+{
+    record(with_state);
+    sweep(1, DROPPED, 3);
+    sweep(1, GARBLED, 7);
+    forget();
+}
+
+/* Once more while it recovers: one in `first` points, and one in `second` of each recovery. */
+static void sweep_again(const char *file, size_t victim, uint64_t first, uint64_t second)
+{
+    record(file);
     uint64_t pairs = 0;
-    for (uint64_t call = 1; call <= plan.victims[0].calls; call += 29) {
-        struct sweep_point point = {.victim = 0, .mode = call % SWEEP_MODES, .call = call};
+    for (uint64_t call = 1; call <= plan.victims[victim].calls; call += first) {
+        struct sweep_point point = {.victim = victim, .mode = call % SWEEP_MODES, .call = call};
         sweep_run(&plan, &point, oracle, result);
         uint64_t recovery = result->recovery_calls;
-        cr_assert(gt(u64, recovery, 0));
-        for (point.second = 1; point.second <= recovery; point.second += 41) {
+        for (point.second = 1; point.second <= recovery; point.second += second) {
             must_recover(&point);
             pairs++;
         }
     }
     cr_assert(gt(u64, pairs, 50));
     forget();
+}
+
+Test(crash_sweep, driver_again_in_the_recovery, .timeout = 600)
+{
+    sweep_again(on_disk, 0, 29, 41);
+}
+
+Test(crash_sweep, driver_again_in_the_recovery_with_state, .timeout = 600)
+{
+    sweep_again(with_state, 0, 41, 37);
+}
+
+Test(crash_sweep, executor_again_in_the_recovery_with_state, .timeout = 600)
+{
+    sweep_again(with_state, 1, 23, 29);
 }
 
 Test(crash_sweep, points_are_numbered_and_named)
