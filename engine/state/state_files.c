@@ -64,6 +64,11 @@ int64_t state_files_snapshot(const struct state_files *files, int64_t version)
     return newest;
 }
 
+int64_t state_files_newest_snapshot(const struct state_files *files)
+{
+    return state_files_snapshot(files, INT64_MAX);
+}
+
 int64_t state_files_missing(const struct state_files *files, int64_t from, int64_t until)
 {
     int64_t wanted = from + 1;

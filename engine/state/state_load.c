@@ -285,8 +285,11 @@ enum status state_load(struct state_provider *provider,
         status = load_files(&loading, &snapshot, &repaired, diag);
     }
     if (status == OK) {
-        *loaded = (struct state_version){
-            .map = loading.map, .version = version, .snapshot_due = repaired};
+        *loaded =
+            (struct state_version){.map = loading.map,
+                                   .version = version,
+                                   .snapshot_due = repaired,
+                                   .snapshot_above = state_files_newest_snapshot(&loading.files)};
         struct state_metrics *metrics = &state_partition_at(provider, partition)->metrics;
         metrics->loaded_from_snapshot += snapshot > 0;
         metrics->loaded_deltas += loading.delta_count;

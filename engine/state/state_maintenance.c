@@ -34,11 +34,12 @@ trace(const struct maintenance *maintenance, enum engine_event event, int64_t ve
 /* ---- snapshot ---------------------------------------------------------------------------------
  */
 
-static void
-encode(const struct maintenance *maintenance, const struct state_map *map, struct buf *file)
+void state_snapshot_encode(const struct ports *ports,
+                           const struct state_map *map,
+                           struct arena *arena,
+                           struct buf *file)
 {
-    const struct ports *ports = maintenance->provider->ports;
-    const struct state_pair *pairs = state_map_sorted(map, maintenance->arena);
+    const struct state_pair *pairs = state_map_sorted(map, arena);
     struct buf records = {0};
     int64_t count = state_map_count(map);
     for (int64_t i = 0; i < count; i++) {
@@ -49,6 +50,15 @@ encode(const struct maintenance *maintenance, const struct state_map *map, struc
     state_spend(ports, count, state_map_bytes(map));
 }
 
+/* Since `before`: does somebody else have the partition, or does the batch run again that made the
+ * version at hand? */
+static bool overtaken(const struct maintenance *maintenance, const struct state_partition *before)
+{
+    const struct state_partition *at =
+        state_partition_at(maintenance->provider, maintenance->partition);
+    return at->unloads != before->unloads || at->reruns != before->reruns;
+}
+
 /* The map leaves the cache while it is read: an attempt that wants it meanwhile loads its own, and
  * changes no row under our hands. It is put back before the file is written. */
 static void encode_cached(const struct maintenance *maintenance, struct buf *file, int64_t *rows)
@@ -56,15 +66,15 @@ static void encode_cached(const struct maintenance *maintenance, struct buf *fil
     struct state_provider *provider = maintenance->provider;
     struct state_partition *at = state_partition_at(provider, maintenance->partition);
     struct state_version taken = at->cached;
-    uint64_t unloads = at->unloads;
+    const struct state_partition before = *at;
     at->cached = (struct state_version){0};
     *rows = state_map_count(taken.map);
-    encode(maintenance, taken.map, file);
+    state_snapshot_encode(provider->ports, taken.map, maintenance->arena, file);
     taken.snapshot_due = false;
-    if (state_partition_at(provider, maintenance->partition)->unloads == unloads) {
-        state_cache_put(provider, maintenance->partition, taken);
+    if (overtaken(maintenance, &before)) {
+        state_map_free(taken.map);
     } else {
-        state_map_free(taken.map); /* no longer ours */
+        state_cache_put(provider, maintenance->partition, taken);
     }
 }
 
@@ -85,12 +95,18 @@ static bool snapshot_wanted(const struct maintenance *maintenance)
 static enum status write_snapshot(struct maintenance *maintenance)
 {
     struct state_provider *provider = maintenance->provider;
-    int64_t version = state_partition_at(provider, maintenance->partition)->cached.version;
+    const struct state_partition before = *state_partition_at(provider, maintenance->partition);
+    int64_t version = before.cached.version;
     struct buf file = {0};
     int64_t rows = 0;
     maintenance->path =
         state_file_path(maintenance->arena, maintenance->files.directory, version, STATE_SNAPSHOT);
     encode_cached(maintenance, &file, &rows);
+    if (overtaken(maintenance, &before)) {
+        buf_free(&file);
+        return OK;
+    }
+    state_partition_at(provider, maintenance->partition)->snapshot = version;
     enum status status = store_put_over(provider->store, maintenance->path, buf_bytes(&file));
     buf_free(&file);
     TRY(status);

@@ -13,6 +13,9 @@ struct state_version {
     int64_t version;
     bool undoable;     /* rolling the map back gives version - 1 */
     bool snapshot_due; /* a snapshot did not read: the next maintenance writes another one */
+    /* Up to here there may be snapshots of versions that are not committed yet: left by a run of
+     * their batches that did not count. Whoever commits such a version writes it over. */
+    int64_t snapshot_above;
 };
 
 struct state_partition {
@@ -20,8 +23,10 @@ struct state_partition {
     struct state_version cached;
     struct state_store *open; /* by attempts that run */
     int64_t newest;           /* highest version that was opened or committed here */
+    int64_t snapshot;         /* newest that was written here; 0: none */
     int64_t verified;         /* snapshot that was read back here; 0: none */
     uint64_t unloads;
+    uint64_t reruns; /* how often a version below `newest` was opened: its batch runs again */
     struct state_metrics metrics; /* the counters of it */
 };
 
@@ -69,8 +74,16 @@ MUST_CHECK enum status state_files_list(struct state_provider *provider,
 
 /* The newest snapshot at or below `version`; 0: none. */
 int64_t state_files_snapshot(const struct state_files *files, int64_t version);
+/* The newest snapshot of all; 0: none. */
+int64_t state_files_newest_snapshot(const struct state_files *files);
 /* The first delta in (from, until] that is not there; 0: none is missing. */
 int64_t state_files_missing(const struct state_files *files, int64_t from, int64_t until);
+
+/* The snapshot file of a map that nobody changes meanwhile. May suspend. */
+void state_snapshot_encode(const struct ports *ports,
+                           const struct state_map *map,
+                           struct arena *arena,
+                           struct buf *file);
 
 /* Account for `rows` of `bytes` in steps of SPEND_ROWS_MAX. May suspend. */
 void state_spend(const struct ports *ports, int64_t rows, int64_t bytes);

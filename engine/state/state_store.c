@@ -119,6 +119,7 @@ static bool take_cached(struct state_partition *at, int64_t version, struct stat
         state_map_rollback(cached->map);
         cached->undoable = false;
         cached->version = version;
+        cached->snapshot_above = at->snapshot;
     }
     if (cached->version < version) {
         version_drop(cached);
@@ -153,6 +154,7 @@ enum status state_store_open(struct state_provider *provider,
     }
     struct state_partition *at = state_partition_at(provider, partition);
     at->active = true;
+    at->reruns += version < at->newest;
     at->newest = version > at->newest ? version : at->newest;
     state_map_mark(opened.map);
     opened.undoable = false; /* the changes that led here are forgotten */
@@ -257,6 +259,27 @@ static enum status fail_commit(const char *path, enum status status, struct diag
         status_text(status));
 }
 
+/* A snapshot of the version that is about to be committed was made by another run of its batch, and
+ * a load prefers it to the delta. It is written over and never removed: if this attempt is a zombie
+ * by now, older files may be gone in favour of it. */
+static enum status
+replace_snapshot(struct state_store *store, const char *directory, struct arena *scratch)
+{
+    const struct state_provider *provider = store->provider;
+    int64_t version = store->at.version + 1;
+    struct buf file = {0};
+    if (version > store->at.snapshot_above) {
+        return OK;
+    }
+    state_snapshot_encode(provider->ports, store->at.map, scratch, &file);
+    enum status status =
+        store_put_over(provider->store,
+                       state_file_path(scratch, directory, version, STATE_SNAPSHOT),
+                       buf_bytes(&file));
+    buf_free(&file);
+    return status;
+}
+
 static enum status write_delta(struct state_store *store, struct arena *scratch, struct diag *diag)
 {
     struct state_provider *provider = store->provider;
@@ -266,7 +289,10 @@ static enum status write_delta(struct state_store *store, struct arena *scratch,
     struct buf file = {0};
     state_spend(provider->ports, store->delta_rows, (int64_t)store->delta.size);
     state_file_finish(&store->delta, &file);
-    enum status status = store_put_over(provider->store, path, buf_bytes(&file));
+    enum status status = replace_snapshot(store, directory, scratch);
+    if (status == OK) {
+        status = store_put_over(provider->store, path, buf_bytes(&file));
+    }
     buf_free(&file);
     return status == OK ? OK : fail_commit(path, status, diag);
 }

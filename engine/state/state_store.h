@@ -59,8 +59,12 @@ MUST_CHECK const struct bytes *
 state_store_keys(const struct state_store *store, struct arena *arena, size_t *count);
 
 /* Write <version + 1>.delta (over one that is there: an earlier attempt's) and put the store back.
- * `store` is gone afterwards, also on an error. Durable on OK. May suspend. Errors: ERR_FAILED with
- * `diag` (CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT). */
+ * So is a <version + 1>.snapshot, where an earlier run of the batch left one: what is committed now
+ * may be another content when records expired in between (failOnDataLoss=false). No file can tell
+ * of an attempt that was given up and stands still just before this: it may write after its
+ * successor and bring back the records that its successor did not find. With nothing expired it
+ * writes the same. `store` is gone afterwards, also on an error. Durable on OK. May suspend.
+ * Errors: ERR_FAILED with `diag` (CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT). */
 MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag *diag);
 /* Undo everything; `store` is gone. Never suspends. */
 void state_store_abort(struct state_store *store);

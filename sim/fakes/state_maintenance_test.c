@@ -162,3 +162,76 @@ Test(state_maintenance, what_goes_wrong_is_tried_again_and_fails_nobody)
         cr_assert(le(sz, files(false), 14), "%s", operations[i]);
     }
 }
+
+/* ---- a batch that runs again and finds other records ---- */
+
+enum { OTHER = 77 };
+static bool in_one_process;
+
+static void change_first_key(struct state_provider *provider, int64_t version, int64_t value)
+{
+    char text[2][32];
+    struct state_store *state = NULL;
+    struct diag diag = {0};
+    cr_assert(eq(int, state_store_open(provider, 0, version, &state, &diag), OK));
+    state_store_put(state, state_key(0, text[0]), state_text(value, text[1]));
+    cr_assert(eq(int, state_store_commit(state, &diag), OK));
+}
+
+static void first_run(struct state_provider *provider)
+{
+    change_first_key(provider, 0, 1);
+    change_first_key(provider, 1, 2);
+    state_provider_maintain(provider);
+}
+
+static void snapshot_of_the_first_run(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+    first_run(provider);
+    if (in_one_process) {
+        change_first_key(provider, 1, OTHER);
+    }
+    state_provider_free(provider);
+}
+
+static void second_run(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+    change_first_key(provider, 1, OTHER);
+    state_provider_free(provider);
+}
+
+static void finds_the_second_run(void *argument, const struct ports *ports)
+{
+    char text[2][32];
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+    struct state_store *state = NULL;
+    struct diag diag = {0};
+    struct bytes found = {0};
+    cr_assert(eq(int, state_store_open(provider, 0, 2, &state, &diag), OK));
+    cr_assert(state_store_get(state, state_key(0, text[0]), &found));
+    cr_assert(bytes_equal(found, state_text(OTHER, text[1])));
+    state_store_abort(state);
+    cr_assert(eq(i64, state_provider_metrics(provider, 0).loaded_from_snapshot, 1));
+    state_provider_free(provider);
+}
+
+Test(state_maintenance, a_snapshot_of_a_run_that_did_not_count_is_written_over)
+{
+    for (int i = 0; i < 2; i++) {
+        end();
+        begin();
+        struct plan plan = *state_plan(0, 100);
+        in_one_process = i == 0;
+        storage_world_run(&world, snapshot_of_the_first_run, &plan);
+        cr_assert(state_there(&world, "2.snapshot"));
+        if (!in_one_process) {
+            storage_world_run(&world, second_run, &plan);
+        }
+        storage_world_run(&world, finds_the_second_run, &plan);
+    }
+}
