@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
+#include "engine/base/units.h"
 #include "engine/checkpoint/metadata_log.h"
 #include "engine/driver/offset_conf.h"
 
@@ -138,6 +139,26 @@ enum status recovery_decide(const struct recovery_logs *logs,
     return OK;
 }
 
+enum status recovery_check_watermarks(const char *path,
+                                      int64_t before_ms,
+                                      int64_t watermark_ms,
+                                      struct diag *diag)
+{
+    char text[512];
+    if (before_ms >= 0 && watermark_ms >= before_ms && watermark_ms <= INT64_MAX / US_PER_MS) {
+        return OK;
+    }
+    (void)snprintf(text,
+                   sizeof text,
+                   "the watermark is %" PRId64 " ms after %" PRId64 " in the batch before: it "
+                   "begins at 0, never goes back and is the time of an event, so one of the two "
+                   "files is not what was written. Restore it from a copy, or start with a new "
+                   "checkpointLocation",
+                   watermark_ms,
+                   before_ms);
+    return refuse(diag, path, text);
+}
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static enum status
@@ -232,25 +253,6 @@ static enum status read_initial(struct query *query, struct diag *diag)
     return status == OK || diag->set ? status : fail_read(path, status, "read", diag);
 }
 
-/* Below 0, or gone back, no watermark ever is: a file was exchanged for another. */
-static enum status check_watermarks(struct query *query, int64_t batch, struct diag *diag)
-{
-    if (query->late_ms >= 0 && query->watermark_ms >= query->late_ms) {
-        return OK;
-    }
-    char path[256];
-    char text[512];
-    (void)snprintf(path, sizeof path, "%s/%" PRId64, query->offsets_log, batch);
-    (void)snprintf(text,
-                   sizeof text,
-                   "batchWatermarkMs is %" PRId64 " after %" PRId64 " in the batch before: a "
-                   "watermark begins at 0 and never goes back, so one of the two files is not what "
-                   "was written. Restore it from a copy, or start with a new checkpointLocation",
-                   query->watermark_ms,
-                   query->late_ms);
-    return refuse(diag, path, text);
-}
-
 /* The position and the watermarks from the newest entries of offsets. */
 static enum status restore_offsets(struct query *query,
                                    const struct recovery_decision *decision,
@@ -259,7 +261,9 @@ static enum status restore_offsets(struct query *query,
 {
     struct offset_log_entry entry = {0};
     struct offsets ends = {0};
+    const char *path = arena_printf(&query->arena, "%s/%" PRId64, query->offsets_log, newest);
     TRY(read_offsets(query, newest, &entry, &ends, diag));
+    TRY(recovery_check_watermarks(path, 0, entry.batch_watermark_ms, diag));
     query->watermark_ms = entry.batch_watermark_ms;
     query->late_ms = entry.batch_watermark_ms; /* of the next batch */
     query->timestamp_ms = entry.batch_timestamp_ms;
@@ -275,7 +279,7 @@ static enum status restore_offsets(struct query *query,
     }
     TRY(read_offsets(query, newest - 1, &entry, &query->position, diag));
     query->late_ms = entry.batch_watermark_ms;
-    return check_watermarks(query, newest, diag);
+    return recovery_check_watermarks(path, query->late_ms, query->watermark_ms, diag);
 }
 
 /* The watermark never goes back: the later of what offsets/O and commits/O say. */
@@ -289,7 +293,7 @@ static enum status restore_watermark(struct query *query, int64_t batch, struct 
     if (next_ms > query->watermark_ms) {
         query->watermark_ms = next_ms;
     }
-    return check_watermarks(query, batch, diag);
+    return recovery_check_watermarks(path, query->late_ms, query->watermark_ms, diag);
 }
 
 /* A stateful query goes on with the partitions that its state has, whatever the option says today.

@@ -52,6 +52,14 @@ MUST_CHECK enum status recovery_decide(const struct recovery_logs *logs,
                                        struct recovery_decision *decision,
                                        struct diag *diag);
 
+/* May `watermark_ms`, of the file `path`, follow on `before_ms`, of the batch before? Below 0, gone
+ * back, or beyond what a timestamp in microseconds can say, none ever is: then a file was damaged
+ * or exchanged. Pure. Errors: ERR_FAILED with `diag`, class CHECKPOINT_INCONSISTENT. */
+MUST_CHECK enum status recovery_check_watermarks(const char *path,
+                                                 int64_t before_ms,
+                                                 int64_t watermark_ms,
+                                                 struct diag *diag);
+
 /* Read metadata, offsets, commits, in this order; decide; set the query's position. What was read
  * is made durable before anything depends on it (store_sync_directory): its writer may have died
  * before that. Logs that are refused are listed once more: when they have changed meanwhile, the

@@ -104,3 +104,30 @@ Test(recovery, accepts_only_the_two_states_that_a_crash_leaves)
         }
     }
 }
+
+Test(recovery, watermark_that_no_batch_can_have_is_refused_by_name)
+{
+    static const struct {
+        int64_t before_ms;
+        int64_t watermark_ms;
+        bool fits;
+    } cases[] = {{0, 0, true},
+                 {0, 1000, true},
+                 {1000, 1000, true},
+                 {0, INT64_MAX / 1000, true},
+                 {1000, 999, false},
+                 {-1, 0, false},
+                 {0, -1, false},
+                 {0, INT64_MAX / 1000 + 1, false},
+                 {0, INT64_MAX, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct diag diag = {0};
+        enum status status = recovery_check_watermarks(
+            "/c/commits/3", cases[i].before_ms, cases[i].watermark_ms, &diag);
+        cr_assert(eq(int, status, cases[i].fits ? OK : ERR_FAILED), "row %zu", i);
+        if (!cases[i].fits) {
+            cr_assert_str_eq(diag.error_class, "CHECKPOINT_INCONSISTENT");
+            cr_assert_str_eq(diag.file, "/c/commits/3");
+        }
+    }
+}

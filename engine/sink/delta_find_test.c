@@ -90,6 +90,7 @@ Test(delta_find, other_texts_are_no_watermark)
     expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":\\\"7\\\"}\"", DELTA_NO_WATERMARK);
     expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":7,\\\"x\\\":1}\"", DELTA_NO_WATERMARK);
     expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":7\"", DELTA_NO_WATERMARK);
+    expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":9223372036854776}\"", DELTA_NO_WATERMARK);
     expect_user_metadata("\"{\\\"nextBatchWatermarkMs\\\":99999999999999999999}\"",
                          DELTA_NO_WATERMARK);
 }

@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
+#include "engine/base/units.h"
 #include "engine/sink/delta_actions.h"
 
 enum { VERSION_DIGITS = 20 };
@@ -87,7 +88,7 @@ static void read_user_metadata(struct reading *reading, const json_t *text)
         json_loadb(json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
     const json_t *watermark = json_object_get(object, DELTA_WATERMARK_KEY);
     if (json_is_integer(watermark) && json_integer_value(watermark) >= 0 &&
-        json_object_size(object) == 1) {
+        json_integer_value(watermark) <= INT64_MAX / US_PER_MS && json_object_size(object) == 1) {
         reading->facts->has_watermark = true;
         reading->facts->next_watermark_ms = json_integer_value(watermark);
     }
