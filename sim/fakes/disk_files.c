@@ -5,8 +5,6 @@
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
 
-enum { NAME_SIZE_MAX = 255 };
-
 char *text_copy(const char *text)
 {
     size_t size = strlen(text) + 1;
@@ -280,8 +278,7 @@ void file_system_wipe(struct file_system *fs)
 
 /* ---- paths ---------------------------------------------------------------------------------- */
 
-/* The next component of `*rest` (which begins with '/') into `name`. */
-static enum status next_component(const char **rest, char name[NAME_SIZE_MAX + 1])
+enum status disk_next_component(const char **rest, char name[NAME_SIZE_MAX + 1])
 {
     const char *start = *rest + 1;
     const char *end = strchr(start, '/');
@@ -303,7 +300,7 @@ file_system_find(const struct file_system *fs, const char *path, struct disk_pla
     const char *rest = path;
     require(path[0] == '/');
     *place = (struct disk_place){0};
-    TRY(next_component(&rest, name)); /* the root's own name */
+    TRY(disk_next_component(&rest, name)); /* the root's own name */
     struct disk_inode *inode = fs->root;
     while (rest != NULL) {
         if (inode == NULL || !inode->directory) {
@@ -311,67 +308,11 @@ file_system_find(const struct file_system *fs, const char *path, struct disk_pla
         }
         place->directory = inode;
         place->name = rest + 1;
-        TRY(next_component(&rest, name));
+        TRY(disk_next_component(&rest, name));
         inode = names_find(&inode->names, name);
     }
     place->inode = inode;
     return OK;
-}
-
-static struct disk_inode *durable_find(const struct disk_inode *directory, const char *name)
-{
-    struct disk_inode *inode = names_find(&directory->durable_names, name);
-    for (size_t i = 0; i < directory->op_count; i++) {
-        const struct disk_name_op *op = &directory->ops[i];
-        if (op->settled && op->removed != NULL && strcmp(op->removed, name) == 0) {
-            inode = NULL;
-        }
-        if (op->settled && op->set != NULL && strcmp(op->set, name) == 0) {
-            inode = op->inode;
-        }
-    }
-    return inode;
-}
-
-static bool all_settled(const struct disk_inode *inode)
-{
-    for (size_t i = 0; i < inode->write_count; i++) {
-        if (!inode->writes[i].settled) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A file that was renamed over an older one, and not synced by its name yet: the older one would
- * come back, which is no loss if it has the same bytes (an attempt that runs again). */
-static bool same_bytes(const struct disk_inode *a, const struct disk_inode *b)
-{
-    return a == b || (!a->directory && !b->directory && a->content.size == b->content.size &&
-                      (a->content.size == 0 ||
-                       memcmp(a->content.data, b->content.data, a->content.size) == 0));
-}
-
-bool file_system_durable(const struct file_system *fs, const char *path)
-{
-    char name[NAME_SIZE_MAX + 1];
-    const char *rest = path;
-    const struct disk_inode *seen = fs->root;
-    const struct disk_inode *durable = fs->root;
-    if (next_component(&rest, name) != OK) {
-        return false;
-    }
-    while (rest != NULL) {
-        if (next_component(&rest, name) != OK || !seen->directory || seen != durable) {
-            return false;
-        }
-        seen = names_find(&seen->names, name);
-        durable = durable_find(durable, name);
-        if (seen == NULL || durable == NULL) {
-            return false;
-        }
-    }
-    return same_bytes(seen, durable) && all_settled(seen) && all_settled(durable);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */

@@ -96,6 +96,11 @@ struct disk_place {
 enum status
 file_system_find(const struct file_system *fs, const char *path, struct disk_place *place);
 
+/* The next component of `*rest` (which begins with '/') into `name`; `*rest` is NULL behind the
+ * last. ERR_INVALID: ".", "..", empty, too long. */
+enum { NAME_SIZE_MAX = 255 };
+MUST_CHECK enum status disk_next_component(const char **rest, char name[NAME_SIZE_MAX + 1]);
+
 /* Would `path` be there, with the bytes it has, if every operation that is not settled vanished? */
 bool file_system_durable(const struct file_system *fs, const char *path);
 
