@@ -7,7 +7,7 @@
 #include "sim/check/checks.h"
 #include "sim/check/oracle_stream.h"
 #include "sim/check/state_reader.h"
-#include "sim/check/table_reader.h"
+#include "sim/check/table_cache.h"
 
 enum { CHECK_QUERY_NONE = -1, CHECK_ID_SIZE = 64 };
 
@@ -115,7 +115,8 @@ struct checks {
     const struct oracle *oracle;
     uint64_t evaluations[CHECK_COUNT];
     struct arena scratch; /* of one callback */
-    struct arena kept;    /* of the run: records that are no workload's */
+    struct arena kept;    /* of the run: records that are no workload's, and what `cache` has */
+    struct table_cache cache;
 
     const char *checkpoint;
     const char *table;
@@ -161,7 +162,7 @@ bool checks_look(const struct checks *checks, const char *path, struct bytes *co
 bool checks_durable(const struct checks *checks, const char *path);
 const char *checkpoint_file(struct checks *checks, const char *folder, int64_t batch);
 struct check_query *checks_current(const struct checks *checks);
-struct table_source checks_source(const struct checks *checks);
+struct table_source checks_source(struct checks *checks);
 struct check_driver *checks_driver_of(struct checks *checks, uint32_t process);
 int64_t checks_readable_end(const struct checks *checks, size_t partition);
 int64_t checks_log_start(const struct checks *checks, size_t partition);

@@ -250,7 +250,8 @@ void sink_published(struct checks *checks,
         }
     }
     struct table_commit commit;
-    const char *error = table_commit_read(content, version, &checks->scratch, &commit);
+    struct table_cache *cache = checks_source(checks).cache;
+    const char *error = table_cache_commit(cache, content, version, &checks->scratch, &commit);
     *record = (struct check_version){.present = true,
                                      .by = by == NULL ? 0 : by->process.id,
                                      .hash = hash_bytes(content.data, content.size),

@@ -5,6 +5,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/heap.h"
 #include "sim/check/parquet_reader.h"
+#include "sim/check/table_cache.h"
 
 static const char log_directory[] = "/_delta_log/";
 
@@ -63,6 +64,40 @@ append_rows(const struct parquet_content *content, struct arena *arena, struct r
     buf_free(&form);
 }
 
+static const char *decode_file(struct bytes file,
+                               const struct table_commit *schema,
+                               const struct table_add *add,
+                               struct arena *arena,
+                               struct row_set *rows)
+{
+    struct parquet_content *content = arena_alloc(arena, sizeof *content);
+    const char *error = parquet_read(file, arena, content);
+    if (error == NULL) {
+        error = check_columns(content, schema);
+    }
+    if (error == NULL && add->rows != (int64_t)content->row_count) {
+        error = arena_printf(arena,
+                             "it has %zu rows, stats.numRecords says %lld",
+                             content->row_count,
+                             (long long)add->rows);
+    }
+    if (error == NULL) {
+        append_rows(content, arena, rows);
+    }
+    return error;
+}
+
+static uint64_t hash_of_columns(const struct table_commit *schema)
+{
+    uint64_t hash = schema->column_count;
+    for (size_t i = 0; i < schema->column_count; i++) {
+        struct bytes name = schema->columns[i].name;
+        hash = hash_chain(hash, hash_bytes(name.data, name.size));
+        hash = hash_chain(hash, (uint64_t)schema->columns[i].type);
+    }
+    return hash;
+}
+
 const char *table_file_rows(const struct table_source *source,
                             const char *table,
                             const struct table_commit *schema,
@@ -83,19 +118,21 @@ const char *table_file_rows(const struct table_source *source,
     if (!add->has_hash || hash_bytes(file.data, file.size) != add->hash) {
         return "its bytes have another hash than the add's tag";
     }
-    struct parquet_content *content = arena_alloc(arena, sizeof *content);
-    const char *error = parquet_read(file, arena, content);
-    if (error == NULL) {
-        error = check_columns(content, schema);
+    if (source->cache == NULL) {
+        return decode_file(file, schema, add, arena, rows);
     }
-    if (error == NULL && add->rows != (int64_t)content->row_count) {
-        error = arena_printf(arena,
-                             "it has %zu rows, stats.numRecords says %lld",
-                             content->row_count,
-                             (long long)add->rows);
+    uint64_t columns = hash_of_columns(schema);
+    const struct table_cached_file *known = table_cache_file(source->cache, add->hash, columns);
+    if (known != NULL && (int64_t)known->count == add->rows) {
+        for (size_t i = 0; i < known->count; i++) {
+            row_set_add(rows, &known->rows[i]);
+        }
+        return NULL;
     }
+    size_t first = rows->count;
+    const char *error = decode_file(file, schema, add, source->cache->arena, rows);
     if (error == NULL) {
-        append_rows(content, arena, rows);
+        table_cache_keep_file(source->cache, add->hash, columns, rows, first);
     }
     return error;
 }
@@ -134,7 +171,7 @@ static const char *replay(const struct table_source *source,
         if (!source->look(source->context, path, &file)) {
             return arena_printf(arena, "%s is missing", path);
         }
-        const char *error = table_commit_read(file, v, arena, &commit);
+        const char *error = table_cache_commit(source->cache, file, v, arena, &commit);
         if (error != NULL) {
             return arena_printf(arena, "%s: %s", path, error);
         }

@@ -48,10 +48,13 @@ const char *table_commit_path(struct arena *arena, const char *table, int64_t ve
 /* The version that `path` is the commit file of, or -1: the whole base name must match. */
 int64_t table_version_of(const char *table, const char *path);
 
+struct table_cache;
+
 /* Where files come from. */
 struct table_source {
     bool (*look)(void *context, const char *path, struct bytes *content);
     void *context;
+    struct table_cache *cache; /* NULL: everything is decoded each time */
 };
 
 /* Read a data file and append its rows, in canonical form, columns in the table's order. Checks

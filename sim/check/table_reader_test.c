@@ -6,7 +6,7 @@
 #include "engine/base/process.h"
 #include "engine/exec/columns.h"
 #include "engine/sink/parquet.h"
-#include "sim/check/table_reader.h"
+#include "sim/check/table_cache.h"
 
 #define SCHEMA                                                                                     \
     "{\\\"type\\\":\\\"struct\\\",\\\"fields\\\":[{\\\"name\\\":\\\"l\\\",\\\"type\\\":"           \
@@ -200,7 +200,7 @@ Test(table_reader, rows_of_a_table_and_of_a_damaged_one)
                     {"/t/a", a},
                     {"/t/b", b}},
         .count = 6};
-    struct table_source source = {look, &files};
+    struct table_source source = {.look = look, .context = &files};
     struct row_set rows = {0};
     cr_assert(table_rows_at(&source, "/t", 2, &arena, &rows) == NULL);
     cr_assert(eq(sz, rows.count, 5));
@@ -221,6 +221,50 @@ Test(table_reader, rows_of_a_table_and_of_a_damaged_one)
     cr_assert(
         eq(str, table_rows_at(&source, "/t", 3, &arena, &rows), "data file b: it is not there"));
     row_set_free(&rows);
+    arena_free(&arena);
+    cr_assert(eq(sz, process_host.heap.blocks, 0));
+}
+
+/* With a cache the same bytes are decoded once; other bytes under the same name are not taken for
+ * them. */
+Test(table_reader, a_cache_tells_the_same_and_sees_what_changed)
+{
+    struct arena arena = {0};
+    struct bytes a = data_file(&arena, 1, 3);
+    struct bytes b = data_file(&arena, 10, 3);
+    const char *line_a = (const char *)add_line(&arena, "a", a, 3).data;
+    struct files files = {
+        .entries = {{"/t/_delta_log/00000000000000000000.json",
+                     bytes_of_text(arena_printf(&arena, "%s%s", PROTOCOL METADATA, line_a))},
+                    {"/t/a", a}},
+        .count = 2};
+    struct table_cache cache = {.arena = &arena};
+    struct table_source source = {look, &files, &cache};
+    struct row_set first = {0};
+    struct row_set rows = {0};
+    struct row_difference difference;
+    cr_assert(table_rows_at(&source, "/t", 0, &arena, &first) == NULL);
+    cr_assert(eq(sz, cache.file_count, 1));
+    cr_assert(eq(sz, cache.commit_count, 1));
+    cr_assert(table_rows_at(&source, "/t", 0, &arena, &rows) == NULL);
+    cr_assert(eq(sz, rows.count, 3));
+    cr_assert(not(row_set_difference(&first, &rows, &difference)));
+    cr_assert(eq(sz, cache.file_count, 1));
+    cr_assert(eq(sz, cache.commit_count, 1));
+    files.entries[1].content = b; /* another file under the name that the add has */
+    cr_assert(table_rows_at(&source, "/t", 0, &arena, &rows) != NULL);
+    const char *line_b = (const char *)add_line(&arena, "a", b, 3).data;
+    files.entries[0].content =
+        bytes_of_text(arena_printf(&arena, "%s%s", PROTOCOL METADATA, line_b));
+    row_set_clear(&rows);
+    cr_assert(table_rows_at(&source, "/t", 0, &arena, &rows) == NULL);
+    cr_assert(row_set_difference(&first, &rows, &difference));
+    files.entries[0].content.size -= 5; /* torn */
+    cr_assert(table_rows_at(&source, "/t", 0, &arena, &rows) != NULL);
+    row_set_free(&first);
+    row_set_free(&rows);
+    heap_free(cache.files);
+    heap_free(cache.commits);
     arena_free(&arena);
     cr_assert(eq(sz, process_host.heap.blocks, 0));
 }
