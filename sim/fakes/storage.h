@@ -47,8 +47,9 @@ void fake_storage_observe(struct fake_storage *storage, const struct fake_storag
 /* Asked inside a watch: does this request take effect after its sender gave up waiting for it? */
 bool fake_storage_late(const struct fake_storage *storage);
 
-/* Damage the newest durable file whose path `pattern` ('*' stands for anything) matches, on any
- * machine or among the objects; nothing when none does. Traced and told to every watch. */
+/* Damage the newest file whose path `pattern` ('*' stands for anything) matches: a durable one on
+ * /shared or among the objects, or any on a machine's own disk; nothing when none does. Traced and
+ * told to every watch. */
 void fake_storage_damage(struct fake_storage *storage, const char *pattern, enum damage how);
 bool fake_storage_can_damage(struct fake_storage *storage, const char *pattern);
 

@@ -120,8 +120,8 @@ static void write_unsynced(void *argument, const struct ports *ports)
 {
     disk_fd fd = 0;
     size_t written = 0;
-    (void)argument;
-    enum status status = disk_open(&ports->disk, "/shared/loose", DISK_TRUNCATE, &fd);
+    const char *path = argument;
+    enum status status = disk_open(&ports->disk, path, DISK_TRUNCATE, &fd);
     require(status == OK);
     status = disk_write(&ports->disk, fd, CONTENT, strlen(CONTENT), &written);
     require(status == OK);
@@ -130,12 +130,28 @@ static void write_unsynced(void *argument, const struct ports *ports)
 }
 
 /* A crash decides about those: they are not final. */
-Test(storage_damage, unsynced_files_are_left_alone)
+Test(storage_damage, unsynced_files_that_all_share_are_left_alone)
 {
     struct storage_world world;
+    char path[] = "/shared/loose";
     storage_world_new(&world, 1, false);
-    storage_world_run(&world, write_unsynced, NULL);
+    storage_world_run(&world, write_unsynced, path);
     cr_assert(eq(str, storage_world_look(&world, 0, "/shared/loose"), CONTENT));
     cr_assert(not(fake_storage_can_damage(world.storage, "*loose")));
+    storage_world_free(&world);
+}
+
+/* Shuffle files live there, which nobody ever syncs. */
+Test(storage_damage, a_machine_s_own_files_go_bad_synced_or_not)
+{
+    struct storage_world world;
+    char path[] = "/local/loose";
+    storage_world_new(&world, 1, false);
+    storage_world_run(&world, write_unsynced, path);
+    cr_assert(eq(str, storage_world_look(&world, 0, path), CONTENT));
+    fake_storage_damage(world.storage, "*loose", DAMAGE_TRUNCATED);
+    cr_assert(eq(str, storage_world_look(&world, 0, path), "0123456789abcdef"));
+    kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, UNSYNCED_DROPPED);
+    cr_assert(ne(str, storage_world_look(&world, 0, path), CONTENT));
     storage_world_free(&world);
 }
