@@ -8,8 +8,9 @@
  *                into blocks on the executors' own disks, which any loss may take; they are made
  *                again from the same ranges
  *   D reduce     state version N and the blocks of all maps make version N+1, durable before E and
- *                written over with equal bytes by a batch that runs again. Files are invisible
- *                until E; the coordinator lets one attempt a task through
+ *                written over by a batch that runs again: with equal bytes, or without what
+ *                expired meanwhile (failOnDataLoss=false). Files are invisible until E; the
+ *                coordinator lets one attempt a task through
  *   E sink       one Delta commit with txn {query id, N}: a batch that is in the table already is
  *                not written again, however often it runs. A table that lacks batch N-1, or has
  *                an N that this run planned anew, does not fit this checkpoint: refused. The

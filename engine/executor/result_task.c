@@ -4,7 +4,7 @@
  *
  * As in Spark the state is committed before the driver is asked: an attempt that is denied has
  * published version N+1 all the same. That is no harm, since whoever runs the partition again
- * writes the same content there. */
+ * writes it over, with the same content unless records expired in between (state_store_commit). */
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/hash.h"
