@@ -11,11 +11,36 @@ path_of(struct checks *checks, int64_t partition, int64_t version, enum state_fi
     return state_file_name_of(&checks->scratch, checks->checkpoint, partition, version, kind);
 }
 
-static bool is_there(struct checks *checks, const char *path, const char *without)
+/* The partition's files as they are, but for one: `without` counts as gone, `with` as there. */
+struct one_off {
+    const char *without; /* NULL: none */
+    const char *with;
+};
+
+static bool is_there(struct checks *checks, const char *path, const struct one_off *one_off)
 {
     struct bytes content;
-    bool asked = without == NULL || strcmp(path, without) != 0;
-    return asked && !checks_is_damaged(checks, path) && checks_look(checks, path, &content);
+    if (one_off->without != NULL && strcmp(path, one_off->without) == 0) {
+        return false;
+    }
+    bool with = one_off->with != NULL && strcmp(path, one_off->with) == 0;
+    return !checks_is_damaged(checks, path) && (with || checks_look(checks, path, &content));
+}
+
+static const char *
+hole(struct checks *checks, int64_t partition, int64_t version, const struct one_off *one_off)
+{
+    for (int64_t v = version; v > 0; v--) {
+        const char *snapshot = path_of(checks, partition, v, STATE_FILE_SNAPSHOT);
+        if (is_there(checks, snapshot, one_off)) {
+            return NULL;
+        }
+        const char *delta = path_of(checks, partition, v, STATE_FILE_DELTA);
+        if (!is_there(checks, delta, one_off)) {
+            return delta;
+        }
+    }
+    return NULL;
 }
 
 const char *state_hole(struct checks *checks,
@@ -24,20 +49,8 @@ const char *state_hole(struct checks *checks,
                        int64_t version,
                        const char *without)
 {
-    const char *missing = NULL;
     maybe(query->states == NULL);
-    for (int64_t v = version; v > 0; v--) {
-        const char *snapshot = path_of(checks, partition, v, STATE_FILE_SNAPSHOT);
-        if (is_there(checks, snapshot, without)) {
-            return NULL;
-        }
-        const char *delta = path_of(checks, partition, v, STATE_FILE_DELTA);
-        if (!is_there(checks, delta, without)) {
-            missing = delta;
-            break;
-        }
-    }
-    return missing;
+    return hole(checks, partition, version, &(struct one_off){.without = without});
 }
 
 static bool any_damaged(struct checks *checks, int64_t partition)
@@ -75,7 +88,7 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     }
     struct bytes content;
     file->present = by == NULL && checks_look(checks, path, &content);
-    if (by == NULL || any_damaged(checks, partition)) {
+    if (by == NULL) {
         return;
     }
     int64_t newest = newest_version(query, partition);
@@ -85,7 +98,9 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     checks_count(checks, CHECK_STATE_RETAINED);
     for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
         const char *missing = state_hole(checks, query, partition, v, path);
-        if (missing != NULL) {
+        bool before =
+            missing == NULL || hole(checks, partition, v, &(struct one_off){.with = path}) == NULL;
+        if (missing != NULL && (before || !any_damaged(checks, partition))) {
             checks_fail(checks,
                         CHECK_STATE_RETAINED,
                         "%s removed %s, but version %lld, one of the last %lld up to %lld, cannot "
