@@ -269,6 +269,7 @@ static void begin_file(struct swarm *swarm, size_t files_left)
     swarm->deaths = 0;
     for (size_t i = 0; i < RUN_CHECKS_MAX; i++) {
         swarm->evaluations[i] = 0;
+        swarm->applies[i] = false;
     }
     if (cli->for_us > 0) {
         int64_t left_us = swarm->began_us + cli->for_us - swarm->before_us;
