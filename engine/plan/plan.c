@@ -150,16 +150,19 @@ enum status compile_word(struct compiler *compiler,
     }
     char place[DOCUMENT_PATH_SIZE];
     compile_path(place, path, key);
+    bool two = words[1].name != NULL && words[1].why == NULL; /* no list allows three */
     return document_fail(&compiler->document,
                          compiler->diag,
                          PLAN_ERROR,
                          place,
                          false,
-                         "%s \"%.64s\" %s; expected \"%s\"",
+                         "%s \"%.64s\" %s; expected \"%s%s%s\"",
                          key,
                          text,
                          word->name != NULL ? word->why : "is not known",
-                         words[0].name);
+                         words[0].name,
+                         two ? "\" or \"" : "",
+                         two ? words[1].name : "");
 }
 
 static enum status compile_source(struct compiler *compiler, json_t *source)
@@ -281,6 +284,8 @@ static enum status compile_root(struct compiler *compiler)
         {"window", "a window stands in groupBy: {\"window\": {...}}"},
         {"sessionWindow", "session windows are not built yet"},
         {"dropDuplicates", "deduplication is not built yet"},
+        {"dropDuplicatesWithinWatermark", "deduplication is not built yet"},
+        {"having", "a condition on groups is not built yet"},
         {"join", "joins are not built yet"},
         {NULL, NULL}};
     const struct plan *plan = compiler->plan;

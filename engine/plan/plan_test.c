@@ -162,13 +162,13 @@ Test(plan, keys)
                    "use append [STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION]");
     expect_refused((struct parts){.sink = "\"outputMode\": \"update\","},
                    "p.json:6:24: sink.outputMode: outputMode \"update\" is refused by Delta as a "
-                   "stream's sink; expected \"append\" [INVALID_PIPELINE]");
+                   "stream's sink; expected \"append\" or \"complete\" [INVALID_PIPELINE]");
     expect_refused((struct parts){.source = "\"format\": \"kafak\","},
                    "p.json:3:22: source.format: format \"kafak\" is not known; expected \"kafka\" "
                    "[INVALID_PIPELINE]");
     expect_refused((struct parts){.source = "\"mode\": \"DROPMALFORMED\","},
                    "p.json:3:20: source.mode: mode \"DROPMALFORMED\" is refused by Spark's "
-                   "from_json too; expected \"PERMISSIVE\" [INVALID_PIPELINE]");
+                   "from_json too; expected \"PERMISSIVE\" or \"FAILFAST\" [INVALID_PIPELINE]");
     cr_assert(zero(ptr, compile("{\"name\": \"q\", \"source\": 5}", NULL)));
     expect_message("p.json:1:25: source: \"source\" must be an object [INVALID_PIPELINE]");
     cr_assert(zero(ptr, compile("{\"name\": \"q\"}", NULL)));
