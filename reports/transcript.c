@@ -195,8 +195,12 @@ static bool put_world_words(const struct trace_record *record, struct buf *out)
         buf_printf(out, "the supervisor gives up after %" PRId64 " crashes in a row", record->a);
         return true;
     case WORLD_LEADER:
-        buf_printf(
-            out, "%s-%" PRId64 " is led by broker %" PRId64, record->text, record->a, record->b);
+        buf_printf(out, "%s-%" PRId64, record->text, record->a);
+        if (record->b == 0) {
+            buf_printf(out, " has no leader");
+        } else {
+            buf_printf(out, " is led by broker %" PRId64, record->b);
+        }
         return record->c > 1; /* the first election is no news */
     case WORLD_EXPIRED:
         buf_printf(
