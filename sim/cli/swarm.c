@@ -193,7 +193,7 @@ static void show_progress(struct swarm *swarm, const struct scenario *scenario)
 /* In a suite, an applicable check that never ran is a failed check. */
 static void name_idle_checks(const struct swarm *swarm)
 {
-    const char *separator = "  never evaluated here: ";
+    const char *separator = "  checks never evaluated here: ";
     for (size_t i = 0; i < swarm->check_count; i++) {
         if (swarm->evaluations[i] == 0 && swarm->applies[i]) {
             (void)printf("%s%s", separator, run_check_name(i));
