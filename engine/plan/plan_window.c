@@ -78,6 +78,15 @@ enum status compile_watermark(struct compiler *compiler, json_t *object)
     }
     struct watermark *watermark = arena_alloc(compiler->arena, sizeof *watermark);
     int64_t delay_us = 0;
+    if (json_is_array(object)) {
+        return document_fail(&compiler->document,
+                             compiler->diag,
+                             PLAN_ERROR,
+                             path,
+                             false,
+                             "several watermarks are not built yet; expected one object, such as "
+                             "{\"eventTime\": \"t\", \"delayThreshold\": \"10 minutes\"}");
+    }
     TRY(compile_check_object(compiler, object, path));
     TRY(compile_check_keys(compiler, object, path, keys));
     TRY(compile_time_column(compiler, object, path, "eventTime", &watermark->column));

@@ -137,7 +137,15 @@ int command_init(const struct cli *cli)
             bad = fclose(file) != 0 || bad;
         }
         if (bad) {
-            (void)fprintf(stderr, "aftershock: %s cannot be written: %s\n", path, strerror(errno));
+            if (errno == EEXIST) {
+                (void)fprintf(stderr,
+                              "aftershock: %s is there already, and nothing is written over; name "
+                              "another folder: aftershock init DIR\n",
+                              path);
+            } else {
+                (void)fprintf(
+                    stderr, "aftershock: %s cannot be written: %s\n", path, strerror(errno));
+            }
             return EXIT_USAGE;
         }
         (void)printf("%s\n", path);
