@@ -58,6 +58,20 @@ static void watch_progress(void *context, struct bytes line)
     (void)fputc('\n', watcher->progress);
 }
 
+/* What each driver that ended with an error told its operator: the timeline names the class alone.
+ */
+static void print_errors(const struct run_result *result)
+{
+    for (size_t i = 0; i < result->run_count; i++) {
+        const struct diag *error = &result->runs[i].error;
+        if (error->set) {
+            (void)printf("  run %zu ended with an error: ", i + 1);
+            cli_put(stdout, error->text);
+            (void)printf(" [%s]\n", error->error_class);
+        }
+    }
+}
+
 static int run_one(const struct cli *cli,
                    const struct scenario *scenario,
                    struct watcher *watcher,
@@ -95,6 +109,9 @@ static int run_one(const struct cli *cli,
         buf_free(&line);
     } else {
         cli_print_verdict(result);
+        if (watcher->timeline) {
+            print_errors(result);
+        }
     }
     if (!result->pass) {
         cli_write_record(cli, scenario, result, buf_bytes(&last));
