@@ -256,7 +256,9 @@ error_is_right(struct checks *checks, const struct check_driver *driver, const s
         checks_fail(checks,
                     CHECK_DAMAGE_DUTY,
                     "the run ends with an error, though what is left beside %s suffices: %s",
-                    found == NULL ? checks->damaged[0].path : found->path,
+                    found != NULL             ? found->path
+                    : checks->damaged == NULL ? "nothing"
+                                              : checks->damaged[0].path,
                     error->text);
     }
 }

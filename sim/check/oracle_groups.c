@@ -27,7 +27,7 @@ oracle_groups_find(const struct oracle_groups *groups, struct bytes row, uint64_
 static void grow(struct oracle_groups *groups)
 {
     size_t count = groups->bucket_count == 0 ? 64 : groups->bucket_count * 2;
-    struct oracle_group **buckets = arena_alloc(&groups->arena, count * sizeof *buckets);
+    struct oracle_group **buckets = arena_alloc(&groups->arena, count * sizeof(void *));
     for (size_t i = 0; i < groups->bucket_count; i++) {
         struct oracle_group *next = NULL;
         for (struct oracle_group *group = groups->buckets[i]; group != NULL; group = next) {

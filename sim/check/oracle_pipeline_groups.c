@@ -17,9 +17,9 @@ static bool duration_us(const char *text, int64_t *total_us)
                  {" ms millisecond milliseconds ", US_PER_MS},
                  {" s second seconds sec secs ", US_PER_SECOND},
                  {" m minute minutes min mins ", US_PER_MINUTE},
-                 {" h hour hours ", 60 * US_PER_MINUTE},
-                 {" d day days ", 24 * 60 * US_PER_MINUTE},
-                 {" week weeks ", 7 * 24 * 60 * US_PER_MINUTE}};
+                 {" h hour hours ", INT64_C(60) * US_PER_MINUTE},
+                 {" d day days ", INT64_C(24) * 60 * US_PER_MINUTE},
+                 {" week weeks ", INT64_C(7) * 24 * 60 * US_PER_MINUTE}};
     *total_us = 0;
     bool any = false;
     while (text != NULL && *(text += strspn(text, " ")) != 0) {

@@ -134,6 +134,22 @@ static const char *expand(struct bytes file, struct buf *content)
 
 /* ---- the records */
 
+static void add_record(struct state_records *records,
+                       size_t *room,
+                       struct arena *arena,
+                       const struct state_record *record)
+{
+    if (records->count == *room) {
+        *room = *room == 0 ? 32 : *room * 2;
+        struct state_record *more = arena_alloc(arena, *room * sizeof *more);
+        if (records->count > 0) {
+            memcpy(more, records->records, records->count * sizeof *more);
+        }
+        records->records = more;
+    }
+    records->records[records->count++] = *record;
+}
+
 static const char *parse(enum state_file kind,
                          struct bytes content,
                          struct arena *arena,
@@ -159,15 +175,7 @@ static const char *parse(enum state_file kind,
         if (cursor.failed) {
             return "a record has a length that cannot be";
         }
-        if (records->count == room) {
-            room = room == 0 ? 32 : room * 2;
-            struct state_record *more = arena_alloc(arena, room * sizeof *more);
-            if (records->count > 0) {
-                memcpy(more, records->records, records->count * sizeof *more);
-            }
-            records->records = more;
-        }
-        records->records[records->count++] = record;
+        add_record(records, &room, arena, &record);
     }
 }
 

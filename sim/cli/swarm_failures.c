@@ -50,7 +50,11 @@ void failure_site(const char *evidence, char out[FAILURE_SITE_SIZE])
             continue;
         }
         in_word = is_word(*evidence);
-        out[used++] = *evidence == '\n' ? ' ' : *evidence;
+        out[used] = *evidence;
+        if (*evidence == '\n') {
+            out[used] = ' ';
+        }
+        used++;
         evidence++;
     }
     out[used] = '\0';

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/check.h"
@@ -31,40 +32,55 @@ uint64_t sweep_spread(uint64_t total, uint64_t n)
 
 /* ---- reading */
 
+/* The next word of the file must be `word`. */
+static bool read_word(FILE *file, const char *word)
+{
+    char found[72];
+    return fscanf(file, "%71s", found) == 1 && strcmp(found, word) == 0;
+}
+
+/* The next word of the file, a number that is not greater than `max`. */
+static bool read_number(FILE *file, int base, uint64_t max, uint64_t *number)
+{
+    char found[32];
+    char *end = NULL;
+    if (fscanf(file, "%31s", found) != 1 || found[0] == '-') {
+        return false;
+    }
+    errno = 0;
+    *number = strtoull(found, &end, base);
+    return errno == 0 && end != found && *end == '\0' && *number <= max;
+}
+
+/* `word` and behind it a number, which must be `expected`. */
+static bool read_same(FILE *file, const char *word, int base, uint64_t expected)
+{
+    uint64_t number = 0;
+    return read_word(file, word) && read_number(file, base, UINT64_MAX, &number) &&
+           number == expected;
+}
+
 static enum status
 read_counts(FILE *file, const struct sweep_identity *identity, struct sweep_state *state)
 {
-    char commit[65] = "";
-    uint64_t trace = 0;
-    uint64_t points = 0;
-    uint64_t budget = 0;
-    if (fscanf(file,
-               "aftershock sweep 1\ncommit %64s\ntrace %" SCNx64 "\npoints %" SCNu64
-               "\nbudget %" SCNu64 "\n",
-               commit,
-               &trace,
-               &points,
-               &budget) != 4 ||
-        strcmp(commit, identity->commit) != 0 || trace != identity->trace_hash ||
-        points != identity->point_count || budget != identity->budget) {
-        return ERR_FAILED;
+    uint64_t points = identity->point_count;
+    bool same = read_word(file, "aftershock") && read_same(file, "sweep", 10, 1) &&
+                read_word(file, "commit") && read_word(file, identity->commit) &&
+                read_same(file, "trace", 16, identity->trace_hash) &&
+                read_same(file, "points", 10, points) &&
+                read_same(file, "budget", 10, identity->budget);
+    bool counted = same && read_word(file, "done") &&
+                   read_number(file, 10, points, &state->points_done) &&
+                   read_number(file, 10, state->points_done, &state->points_recovered) &&
+                   read_number(file, 10, UINT64_MAX, &state->pairs_done) &&
+                   read_number(file, 10, state->pairs_done, &state->pairs_recovered) &&
+                   read_word(file, "calls");
+    for (uint64_t i = 0; counted && i < points; i++) {
+        uint64_t calls = 0;
+        counted = read_number(file, 10, UINT32_MAX, &calls);
+        state->calls[i] = (uint32_t)calls;
     }
-    if (fscanf(file,
-               "done %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 "\ncalls",
-               &state->points_done,
-               &state->points_recovered,
-               &state->pairs_done,
-               &state->pairs_recovered) != 4 ||
-        state->points_done > points || state->points_recovered > state->points_done ||
-        state->pairs_recovered > state->pairs_done) {
-        return ERR_FAILED;
-    }
-    for (uint64_t i = 0; i < points; i++) {
-        if (fscanf(file, " %" SCNu32, &state->calls[i]) != 1) {
-            return ERR_FAILED;
-        }
-    }
-    return OK;
+    return counted ? OK : ERR_FAILED;
 }
 
 /* The failed ones, then the word that says that the file is whole. */

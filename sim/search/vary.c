@@ -92,6 +92,14 @@ static bool has(uint64_t seed, const char *feature, uint64_t index)
     return vary_draw(seed, feature, index, 2) == 0;
 }
 
+static void add_places(json_t *list, uint64_t partition, uint64_t places)
+{
+    for (uint64_t i = 0; i < places; i++) {
+        int done = json_array_append_new(list, json_integer((json_int_t)partition));
+        require(done == 0);
+    }
+}
+
 /* Each partition's weight in the list: the favourite has many places, the idle ones none. */
 static void draw_partitions(
     const struct vary_config *vary, uint64_t seed, uint64_t index, int64_t count, json_t *workload)
@@ -111,11 +119,7 @@ static void draw_partitions(
         uint64_t behind = (p + (uint64_t)count - favourite) % (uint64_t)count;
         bool silent =
             idle && behind > 0 && (behind == idler || vary_draw(seed, "vary.silent", p, 2) == 0);
-        uint64_t places = silent ? 0 : behind == 0 ? weight : 1;
-        for (uint64_t i = 0; i < places; i++) {
-            int done = json_array_append_new(list, json_integer((json_int_t)p));
-            require(done == 0);
-        }
+        add_places(list, p, silent ? 0 : behind == 0 ? weight : 1);
     }
     int done = json_object_set_new(workload, "partitions", list);
     require(done == 0);
