@@ -115,6 +115,8 @@ static bool is_storage_verb(enum fault_verb verb)
            verb == FAULT_LOST_REPLY || verb == FAULT_SLOW;
 }
 
+enum { PATH_KEPT = 1024 };
+
 struct operation {
     const char *port;
     const char *name;
@@ -289,6 +291,18 @@ static void apply(const struct fault_event *event, struct operation_fault *fault
     }
 }
 
+/* An event may kill the process whose operation this is, and with it the descriptor that has the
+ * path; the events behind it are still asked. */
+static void keep_path(struct operation *passing, char kept[PATH_KEPT])
+{
+    if (passing->path != kept) {
+        size_t size = strlen(passing->path) + 1;
+        require(size <= PATH_KEPT);
+        memcpy(kept, passing->path, size);
+        passing->path = kept;
+    }
+}
+
 static struct operation_fault operation(void *self,
                                         struct sim_process *process,
                                         const char *port,
@@ -299,6 +313,7 @@ static struct operation_fault operation(void *self,
     struct injector *injector = self;
     struct operation passing = {.port = port, .name = name, .path = path, .after = after};
     struct operation_fault fault = {.effect = OPERATION_OK};
+    char kept[PATH_KEPT];
     for (size_t i = 0; i < injector->plan->count; i++) {
         const struct fault_event *event = &injector->plan->events[i];
         struct armed *armed = &injector->armed[i];
@@ -307,6 +322,7 @@ static struct operation_fault operation(void *self,
             continue;
         }
         if (waits && count_passing(armed, event->at.nth)) {
+            keep_path(&passing, kept);
             fire(injector, i, process);
         }
         if (armed->left > 0) {
