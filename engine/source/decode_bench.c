@@ -16,12 +16,12 @@ enum { ROUNDS = 15, RECORDS_MAX = 20000, BATCH = 4096 };
 static struct bytes records[RECORDS_MAX];
 static size_t record_count;
 
-static const struct field fields[] = {{"reported_at", TYPE_TIMESTAMP},
-                                      {"event_time", TYPE_TIMESTAMP},
-                                      {"origin", TYPE_STRING},
-                                      {"destination", TYPE_STRING},
-                                      {"distance", TYPE_INT},
-                                      {"delay", TYPE_INT}};
+static const struct field fields[] = {{.name = "reported_at", .type = TYPE_TIMESTAMP},
+                                      {.name = "event_time", .type = TYPE_TIMESTAMP},
+                                      {.name = "origin", .type = TYPE_STRING},
+                                      {.name = "destination", .type = TYPE_STRING},
+                                      {.name = "distance", .type = TYPE_INT},
+                                      {.name = "delay", .type = TYPE_INT}};
 static const struct schema schema = {fields, sizeof fields / sizeof fields[0]};
 
 static void load(const char *file)
