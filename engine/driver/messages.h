@@ -97,7 +97,7 @@ struct message_task_done {
 /* One executor asks another for the block of (session, batch, map task, attempt) and a reduce
  * partition. */
 struct message_fetch_block {
-    uint64_t request; /* drawn by the asker, repeated in the answer */
+    uint64_t request; /* counted by the asker, repeated in the answer */
     uint64_t session;
     int64_t batch;
     int64_t map_task;

@@ -1,28 +1,8 @@
 /* What a crash leaves: one row a rule of the model in disk.c. */
-#include "sim/fakes/storage_world.h"
+#include "sim/fakes/disk_steps_test.h"
 
 /* ---- steps that a process takes before the crash ----------------------------------------------
  */
-
-static disk_fd open_new(const struct ports *ports, const char *path)
-{
-    disk_fd fd = -1;
-    enum status status = disk_open(&ports->disk, path, DISK_CREATE_NEW, &fd);
-    require(status == OK);
-    return fd;
-}
-
-static void must(enum status status)
-{
-    require(status == OK);
-}
-
-static void write_to(const struct ports *ports, disk_fd fd, const char *text)
-{
-    size_t written = 0;
-    must(disk_write(&ports->disk, fd, text, strlen(text), &written));
-    require(written == strlen(text));
-}
 
 static void just_write(void *argument, const struct ports *ports)
 {

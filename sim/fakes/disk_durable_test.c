@@ -1,25 +1,5 @@
 /* What the world calls durable is what the crash of every machine would leave. */
-#include "sim/fakes/storage_world.h"
-
-static disk_fd open_new(const struct ports *ports, const char *path)
-{
-    disk_fd fd = -1;
-    enum status status = disk_open(&ports->disk, path, DISK_CREATE_NEW, &fd);
-    require(status == OK);
-    return fd;
-}
-
-static void must(enum status status)
-{
-    require(status == OK);
-}
-
-static void write_to(const struct ports *ports, disk_fd fd, const char *text)
-{
-    size_t written = 0;
-    must(disk_write(&ports->disk, fd, text, strlen(text), &written));
-    require(written == strlen(text));
-}
+#include "sim/fakes/disk_steps_test.h"
 
 static void put_durable(const struct ports *ports, const char *path)
 {
