@@ -1,0 +1,39 @@
+/* The ports over the real world, one constructor and one destructor each: calls and error codes, no
+ * policy. Memory of the current process. Used by real_process.c only. */
+#ifndef ENGINE_REAL_REAL_PORTS_H
+#define ENGINE_REAL_REAL_PORTS_H
+
+#include "engine/ports/ports.h"
+#include "engine/real/loop.h"
+
+/* POSIX files. `root` stands before every path, or is NULL. */
+struct real_disk *real_disk_new(const char *root);
+void real_disk_free(struct real_disk *disk);
+struct disk_port real_disk_port(struct real_disk *disk);
+
+/* A directory as an object store, link(2) as put-if-absent. */
+struct real_objects *real_objects_new(const char *directory);
+void real_objects_free(struct real_objects *objects);
+struct objects_port real_objects_port(struct real_objects *objects);
+
+/* Unix sockets ("unix:/path") and TCP ("host:port"), length-prefixed frames. */
+struct real_network *real_network_new(struct loop *loop);
+void real_network_free(struct real_network *network);
+struct network_port real_network_port(struct real_network *network);
+
+/* librdkafka, manual assignment. */
+struct real_broker *real_broker_new(struct loop *loop);
+void real_broker_free(struct real_broker *broker);
+struct broker_port real_broker_port(struct real_broker *broker);
+
+/* Keyed draws from a seed that the system gave at birth. */
+struct real_random *real_random_new(void);
+void real_random_free(struct real_random *random);
+struct random_port real_random_port(struct real_random *random);
+
+/* One JSON line an event, or nothing when `file` is NULL. */
+struct real_trace *real_trace_new(const char *file, const char *process);
+void real_trace_free(struct real_trace *trace);
+struct trace_port real_trace_port(struct real_trace *trace);
+
+#endif
