@@ -3,15 +3,18 @@
 #ifndef ENGINE_REAL_REAL_PORTS_H
 #define ENGINE_REAL_REAL_PORTS_H
 
+#include "engine/base/diag.h"
 #include "engine/ports/ports.h"
 #include "engine/real/loop.h"
+#include "engine/real/real_process.h"
 
 /* POSIX files. `root` stands before every path, or is NULL. */
 struct real_disk *real_disk_new(const char *root);
 void real_disk_free(struct real_disk *disk);
 struct disk_port real_disk_port(struct real_disk *disk);
 
-/* A directory as an object store, link(2) as put-if-absent. */
+/* A directory as an object store, link(2) as put-if-absent. NULL: no object store, and every call
+ * ends with ERR_UNSUPPORTED. */
 struct real_objects *real_objects_new(const char *directory);
 void real_objects_free(struct real_objects *objects);
 struct objects_port real_objects_port(struct real_objects *objects);
@@ -31,8 +34,10 @@ struct real_random *real_random_new(void);
 void real_random_free(struct real_random *random);
 struct random_port real_random_port(struct real_random *random);
 
-/* One JSON line an event, or nothing when `file` is NULL. */
-struct real_trace *real_trace_new(const char *file, const char *process);
+/* One JSON line an event, as --trace of the simulator writes it, when a file is given; and whoever
+ * wants to be told is told. ERR_FAILED with `diag`: the file cannot be opened. */
+MUST_CHECK enum status
+real_trace_new(const struct real_config *config, struct real_trace **trace, struct diag *diag);
 void real_trace_free(struct real_trace *trace);
 struct trace_port real_trace_port(struct real_trace *trace);
 

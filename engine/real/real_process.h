@@ -2,13 +2,14 @@
  * with ports over POSIX, sockets and librdkafka. One in each operating-system process. Commands of
  * engine/cli and tests make one, run their code on its first fiber, and free it.
  *
- *     struct real_process *process = real_process_new(&config);
+ *     TRY(real_process_new(&config, &process, diag));
  *     real_process_run(process, entry, argument);     entry runs as a fiber, on process' ports
  *     real_process_free(process);
  */
 #ifndef ENGINE_REAL_REAL_PROCESS_H
 #define ENGINE_REAL_REAL_PROCESS_H
 
+#include "engine/base/diag.h"
 #include "engine/base/process.h"
 #include "engine/ports/ports.h"
 #include "engine/real/loop.h"
@@ -20,7 +21,17 @@ struct real_config {
     const char *root;       /* stands before every path of the disk port; NULL or "": nothing */
     const char *objects;    /* the directory that is the object store; NULL: none */
     const char *trace_file; /* JSON lines, appended; NULL: off */
+    /* NULL, or told of each trace event of this process, for people. Must not suspend. */
+    void (*told)(void *context, const struct trace_entry *entry);
+    void *told_context;
 };
+
+struct real_disk;
+struct real_objects;
+struct real_network;
+struct real_broker;
+struct real_random;
+struct real_trace;
 
 struct real_process {
     struct process process; /* first: current_process may be cast to it */
@@ -35,10 +46,11 @@ struct real_process {
     struct real_trace *trace;
 };
 
-/* Becomes current_process. Stops the program when there is no memory or no randomness. */
-struct real_process *real_process_new(const struct real_config *config);
+/* Becomes current_process. Errors: ERR_FAILED with `diag`: the trace file cannot be written. */
+MUST_CHECK enum status
+real_process_new(const struct real_config *config, struct real_process **made, struct diag *diag);
 
-/* Run `entry(argument)` on a fiber until it returns; other fibers are then dropped. */
+/* Run `entry(argument)` on a fiber until it returns; other fibers are dropped by free. */
 void real_process_run(struct real_process *process, fiber_entry entry, void *argument);
 
 /* Closes what the ports hold; process_host is current again. */
