@@ -20,6 +20,7 @@ static enum status start(struct query *query, struct diag *diag)
                      config->overrides,
                      &query->plan,
                      diag));
+    TRY(broker_configure(&query->ports->broker, query->plan->options.kafka, diag));
     enum status status = network_listen(&query->ports->network, config->address);
     if (status != OK) {
         return diag_fail(diag,

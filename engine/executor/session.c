@@ -50,6 +50,9 @@ struct executor_session *executor_session_new(const struct ports *ports,
     struct diag *diag = arena_alloc(&session->arena, sizeof *diag);
     enum status status =
         plan_compile(&session->arena, file, pipeline, registered->overrides, &session->plan, diag);
+    if (status == OK) {
+        status = broker_configure(&ports->broker, session->plan->options.kafka, diag);
+    }
     if (status != OK) {
         session->over = true;
         executor_session_release(session);

@@ -22,7 +22,8 @@ struct executor_session {
 
 /* Compile the plan that the driver sent; the caller is its first user. A stateful plan's session
  * also maintains its state every spark.sql.streaming.stateStore.maintenanceInterval. Never
- * suspends. NULL: the plan does not compile here (a driver of another version). */
+ * suspends. NULL: the plan does not compile here, or the broker port does not take its options (a
+ * driver of another version). */
 struct executor_session *executor_session_new(const struct ports *ports,
                                               struct store *store,
                                               const struct message_registered *registered);

@@ -11,6 +11,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/diag.h"
+#include "engine/ports/broker.h"
 
 enum trigger_kind { TRIGGER_PROCESSING_TIME, TRIGGER_AVAILABLE_NOW };
 
@@ -33,6 +34,8 @@ struct options {
     int64_t fetch_retries;      /* fetchOffset.numRetries, default 3 */
     int64_t fetch_retry_interval_us; /* fetchOffset.retryIntervalMs, default 1s */
     int64_t fetch_bytes_max;         /* kafka.max.partition.fetch.bytes, default 1 MiB */
+    const struct broker_option
+        *kafka;                 /* what was given as kafka.*, without the prefix; NULL: none */
     int64_t shuffle_partitions; /* spark.sql.shuffle.partitions, default 200; recorded in offsets/N
                                    conf, which wins at every later start */
     int64_t state_min_deltas_for_snapshot; /* spark.sql.streaming.stateStore.minDeltasForSnapshot,

@@ -10,6 +10,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/bytes.h"
+#include "engine/base/diag.h"
 #include "engine/base/status.h"
 
 /* Kafka's error codes that a client meets here, under Kafka's names. */
@@ -32,6 +33,13 @@ enum broker_error {
 };
 
 const char *broker_error_text(enum broker_error error);
+
+/* One setting of the client, under the name that Kafka's consumer gives it: "bootstrap.servers",
+ * without Spark's prefix "kafka.". A list ends with a NULL name. */
+struct broker_option {
+    const char *name;
+    const char *value;
+};
 
 struct broker_partition {
     int32_t id;
@@ -70,6 +78,9 @@ struct broker_fetch {
  * (R3). */
 struct broker_answer {
     enum broker_error error;
+    /* At most the log start at the answer: a client that does not hear it says less, down to 0. A
+     * fetch below the log start is out of range, so with records or without an error it is also at
+     * most the offset that was asked for. */
     int64_t log_start_offset;
     int64_t readable_end;          /* high watermark or last stable offset at the answer */
     int64_t next_offset;           /* behind the last record slot of the answer, gaps counted */
@@ -78,6 +89,8 @@ struct broker_answer {
 };
 
 struct broker_ops {
+    enum status (*configure)(void *self, const struct broker_option *options, struct diag *diag);
+    const char *(*last_error)(void *self);
     enum broker_error (*metadata)(void *self,
                                   const char *topic,
                                   int64_t deadline_us,
@@ -99,6 +112,24 @@ struct broker_port {
     const struct broker_ops *ops;
     void *self;
 };
+
+/* Whom to ask, and how: called with the options of each plan before any other call, and again when
+ * another plan takes over; calls that are under way end with what they began with. `options` may be
+ * NULL (none) and is copied. Reaches no broker, never suspends. Errors: ERR_FAILED with `diag`
+ * (class INVALID_OPTION): an option that this client does not know or cannot follow. */
+MUST_CHECK static inline enum status broker_configure(const struct broker_port *port,
+                                                      const struct broker_option *options,
+                                                      struct diag *diag)
+{
+    return port->ops->configure(port->self, options, diag);
+}
+
+/* What the client complained of last, for a message that a person reads: "127.0.0.1:9092: Connect
+ * failed: Connection refused". Empty: nothing. Valid until the next call. Decides nothing. */
+static inline const char *broker_last_error(const struct broker_port *port)
+{
+    return port->ops->last_error(port->self);
+}
 
 /* Partitions of a topic, by id. May be stale, partial, or without a leader for a while (R23). */
 static inline enum broker_error broker_metadata(const struct broker_port *port,

@@ -188,7 +188,8 @@ static const char *out_of_range_at_both_ends(const struct broker_contract *contr
     EXPECT(answer.count == 0);
     answer = fetch_at(contract, &arena, 0, 2, BYTES_MAX);
     EXPECT(answer.error == BROKER_NONE);
-    EXPECT(answer.log_start_offset == 2);
+    EXPECT(answer.log_start_offset >= 0);
+    EXPECT(answer.log_start_offset <= 2);
     EXPECT(answer.count >= 2);
     EXPECT(is(&answer.records[answer.count - 1], 3, "d"));
     EXPECT(fetch_at(contract, &arena, 7, 0, BYTES_MAX).error == BROKER_UNKNOWN_TOPIC_OR_PARTITION);

@@ -139,6 +139,7 @@ Test(kafka_latest, kafka_away_is_a_timeout_that_says_so)
     struct script script = {
         .metadata = {{.error = BROKER_TRANSPORT}},
         .metadata_count = 1,
+        .complaint = "broker:9092: Connection refused",
     };
     script_begin(&script);
     int64_t begin_us = script.now_us;
@@ -148,6 +149,8 @@ Test(kafka_latest, kafka_away_is_a_timeout_that_says_so)
                      &script.ports, &script.plan, &start, &script.arena, &latest, &script.diag),
                  ERR_TIMEOUT));
     cr_assert(eq(str, script.diag.error_class, "KAFKA_TIMEOUT"));
+    cr_assert(strstr(script.diag.text,
+                     "TRANSPORT; the client says: broker:9092: Connection refused") != NULL);
     cr_assert(strstr(script.diag.text, "partitions of topic flights within 60000 ms") != NULL);
     cr_assert(strstr(script.diag.text, "TRANSPORT") != NULL);
     cr_assert(le(i64, script.now_us - begin_us, 61 * US_PER_SECOND));

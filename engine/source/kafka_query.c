@@ -41,15 +41,18 @@ static enum status give_up(const struct kafka_query *query,
                            enum broker_error error,
                            struct diag *diag)
 {
+    const char *complaint = broker_last_error(&query->ports->broker);
     (void)diag_fail(diag,
                     "KAFKA_TIMEOUT",
-                    "Kafka gave no %s of topic %s within %lld ms; its last answer was %s. "
+                    "Kafka gave no %s of topic %s within %lld ms; its last answer was %s%s%s. "
                     "Check that the topic exists and that the brokers can be reached.",
                     what,
                     query->plan->topic,
                     (long long)(2 * query->plan->options.request_timeout_us / US_PER_MS),
                     error == BROKER_NONE ? "an incomplete list of partitions"
-                                         : broker_error_text(error));
+                                         : broker_error_text(error),
+                    *complaint == '\0' ? "" : "; the client says: ",
+                    complaint);
     return ERR_TIMEOUT;
 }
 

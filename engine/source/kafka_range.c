@@ -181,17 +181,20 @@ static enum status absorb(struct reader *reader, const struct broker_answer *ans
 
 static enum status time_out(const struct reader *reader)
 {
+    const char *complaint = broker_last_error(&reader->ports->broker);
     (void)diag_fail(reader->diag,
                     "KAFKA_TIMEOUT",
                     "topic %s, partition %ld: offsets %lld to %lld did not come within %lld ms "
-                    "(kafkaConsumer.pollTimeoutMs); last answer %s, readable end %lld",
+                    "(kafkaConsumer.pollTimeoutMs); last answer %s, readable end %lld%s%s",
                     reader->plan->topic,
                     (long)reader->range->partition,
                     (long long)reader->next,
                     (long long)reader->range->until - 1,
                     (long long)(reader->plan->options.poll_timeout_us / US_PER_MS),
                     broker_error_text(reader->last_error),
-                    (long long)reader->last_end);
+                    (long long)reader->last_end,
+                    *complaint == '\0' ? "" : "; the client says: ",
+                    complaint);
     return ERR_TIMEOUT;
 }
 

@@ -42,7 +42,8 @@ struct script {
     size_t metadata_calls;
     size_t offsets_calls;
     size_t fetch_calls;
-    int64_t asked[64]; /* offsets asked for by each fetch */
+    int64_t asked[64];     /* offsets asked for by each fetch */
+    const char *complaint; /* what broker_last_error says */
     int64_t now_us;
     int64_t rows_spent;
     int64_t most_rows_at_once;
@@ -149,8 +150,17 @@ static void script_trace(void *self, const struct trace_entry *entry)
     script->skipped[script->skipped_count++ % 8] = *entry;
 }
 
+static const char *script_last_error(void *self)
+{
+    return ((struct script *)self)->complaint;
+}
+
 static const struct broker_ops script_broker = {
-    script_metadata_call, script_offsets_call, script_fetch_call};
+    .last_error = script_last_error,
+    .metadata = script_metadata_call,
+    .list_offsets = script_offsets_call,
+    .fetch = script_fetch_call,
+};
 static const struct clock_ops script_clock = {script_now, script_sleep, script_spend};
 static const struct trace_ops script_tracer = {script_trace};
 
@@ -158,6 +168,7 @@ static const struct trace_ops script_tracer = {script_trace};
 static void script_begin(struct script *script)
 {
     script->now_us = INT64_C(978307200000000);
+    script->complaint = script->complaint == NULL ? "" : script->complaint;
     script->ports.broker = (struct broker_port){&script_broker, script};
     script->ports.clock = (struct clock_port){&script_clock, script};
     script->ports.trace = (struct trace_port){&script_tracer, script};

@@ -407,12 +407,34 @@ static void port_fetch(void *self,
     }
 }
 
+/* The world has one cluster; every client is connected to it from birth. */
+static enum status
+port_configure(void *self, const struct broker_option *options, struct diag *diag)
+{
+    (void)self;
+    (void)options;
+    (void)diag;
+    return OK;
+}
+
+/* Its error codes say everything. */
+static const char *port_last_error(void *self)
+{
+    (void)self;
+    return "";
+}
+
 /* ---- clients -------------------------------------------------------------------------------- */
 
 void fake_broker_connect(struct fake_broker *broker, struct sim_process *process)
 {
     static const struct broker_ops ops = {
-        .metadata = port_metadata, .list_offsets = port_list_offsets, .fetch = port_fetch};
+        .configure = port_configure,
+        .last_error = port_last_error,
+        .metadata = port_metadata,
+        .list_offsets = port_list_offsets,
+        .fetch = port_fetch,
+    };
     struct process *previous = kernel_enter(broker->kernel);
     struct broker_client *client = heap_alloc(sizeof *client);
     client->broker = broker;

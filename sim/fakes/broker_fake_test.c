@@ -193,6 +193,29 @@ Test(broker_fake, a_process_that_is_cut_off)
     world_free(&world);
 }
 
+/* The contract lets a client say less than the log start; this one says it exactly. */
+static void sees_the_log_start(void *context)
+{
+    struct world *world = context;
+    struct arena arena = {0};
+    arena_now = &arena;
+    (void)world_append(world, 0, 0, "a");
+    (void)world_append(world, 0, 0, "b");
+    cr_assert(eq(int, fake_broker_delete_records(world->broker, 0, 0, 1), BROKER_NONE));
+    fetch_now(1, 0, US_PER_SECOND);
+    cr_assert(eq(i64, answer.log_start_offset, 1));
+    arena_free(&arena);
+}
+
+Test(broker_fake, the_log_start_comes_with_the_answer)
+{
+    struct world world;
+    world_new(&world, 1, 1, false);
+    world_begin(&world);
+    world_run(&world, sees_the_log_start);
+    world_free(&world);
+}
+
 /* The client goes on asking the former leader until it has looked for the new one. */
 static void follows_the_leader(void *context)
 {
