@@ -11,6 +11,25 @@
 /* How long a driver that ends waits for its executors to hang up after its goodbye. */
 #define GOODBYE_US US_PER_SECOND
 
+static void tell_resumption(const struct query *query)
+{
+    const struct driver_config *config = query->config;
+    if (config->resumed == NULL) {
+        return;
+    }
+    bool fresh = query->next_batch == 0 && !query->rerun;
+    const struct driver_resumption resumption = {
+        .query_id = query->id,
+        .batch = query->next_batch,
+        .fresh = fresh,
+        .rerun = query->rerun,
+        .begin = &query->position,
+        .end = &query->planned,
+        .watermark_ms = query->watermark_ms,
+    };
+    config->resumed(config->resumed_context, &resumption);
+}
+
 static enum status start(struct query *query, struct diag *diag)
 {
     const struct driver_config *config = query->config;
@@ -35,6 +54,7 @@ static enum status start(struct query *query, struct diag *diag)
     query->commits_log = store_path(&query->arena, checkpoint, "commits");
     query->session = random_draw(&query->ports->random, "driver-session", 0, 0);
     TRY(recovery_run(query, diag));
+    tell_resumption(query);
     query->table = delta_table_open(query->ports, query->store, query->plan->table, query->id);
     return OK;
 }

@@ -7,6 +7,18 @@
 #include "engine/checkpoint/store.h"
 #include "engine/plan/plan.h"
 #include "engine/ports/ports.h"
+#include "engine/source/offsets.h"
+
+/* What a start found in its checkpoint; borrowed. */
+struct driver_resumption {
+    const char *query_id;
+    int64_t batch;               /* the one to run */
+    bool fresh;                  /* a new query: nothing is committed */
+    bool rerun;                  /* `batch` was planned and not finished */
+    const struct offsets *begin; /* what is committed: where `batch` begins; unless fresh */
+    const struct offsets *end;   /* where it ends, as offsets/<batch> says; rerun only */
+    int64_t watermark_ms;        /* 0: none yet */
+};
 
 struct driver_config {
     const struct ports *ports;
@@ -19,6 +31,9 @@ struct driver_config {
      * without its newline, borrowed. Not durable, perhaps repeated: no oracle. Must not suspend. */
     void (*progress)(void *context, struct bytes line);
     void *progress_context;
+    /* NULL, or told once recovery has decided where to go on. Must not suspend. */
+    void (*resumed)(void *context, const struct driver_resumption *resumption);
+    void *resumed_context;
     const bool *stop_requested; /* set by the owner (SIGTERM, a scenario's "stop"): finish the
                                    batch, then end; looked at least once a second */
 };

@@ -124,7 +124,7 @@ static struct loop_watch watches[2];
 static void heard(void *context, short happened)
 {
     char byte = ' ';
-    cr_assert(ne(int, happened & POLLIN, 0));
+    cr_assert(ne(int, happened &POLLIN, 0));
     ssize_t got = read(ends[0], &byte, 1);
     cr_assert(eq(i64, got, 1));
     tell(byte);
