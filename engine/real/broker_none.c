@@ -18,7 +18,15 @@ void real_broker_free(struct real_broker *broker)
     heap_free(broker);
 }
 
+static enum status configure(void *self, const struct broker_option *options, struct diag *diag)
+{
+    (void)self;
+    (void)options;
+    return diag_fail(diag, "KAFKA_TIMEOUT", "no Kafka client is built in");
+}
+
 struct broker_port real_broker_port(struct real_broker *broker)
 {
-    return (struct broker_port){.self = broker};
+    static const struct broker_ops ops = {.configure = configure};
+    return (struct broker_port){.ops = &ops, .self = broker};
 }

@@ -9,7 +9,7 @@
 #include "scenarios/loader/scenario.h"
 #include "sim/search/run.h"
 
-enum { CLI_FILES_MAX = 512 };
+enum { CLI_FILES_MAX = 512, CLI_SETS_MAX = 64 };
 
 enum exit_code {
     EXIT_AS_EXPECTED = 0,
@@ -28,14 +28,19 @@ struct cli {
     size_t file_count;
     uint64_t seed; /* 0: none given: noise off */
     uint64_t seed_first;
-    uint64_t seed_last; /* 0: no --seeds */
-    unsigned jobs;      /* 0: as many as there are cores */
-    int64_t for_us;     /* --for: real time; 0: no limit */
-    uint64_t budget;    /* sweep --budget: runs of the second crash; 0: not given */
-    bool until_failure; /* swarm: stop at the first one */
-    bool resolve;       /* run: print what the seed draws, as a file */
-    const char *at;     /* sweep --at: one crash point */
-    const char *resume; /* sweep --resume FILE: go on where it stopped */
+    uint64_t seed_last;             /* 0: no --seeds */
+    unsigned jobs;                  /* 0: as many as there are cores */
+    int64_t for_us;                 /* --for: real time; 0: no limit */
+    uint64_t budget;                /* sweep --budget: runs of the second crash; 0: not given */
+    bool until_failure;             /* swarm: stop at the first one */
+    bool resolve;                   /* run: print what the seed draws, as a file */
+    const char *at;                 /* sweep --at: one crash point */
+    const char *resume;             /* sweep --resume FILE: go on where it stopped */
+    const char *sets[CLI_SETS_MAX]; /* stream --set NAME=VALUE, in order */
+    size_t set_count;
+    unsigned executors;  /* stream --executors; 0: as many as there are cores */
+    bool once;           /* stream --once: what is there, and end */
+    const char *objects; /* stream --objects DIR: the object store */
     bool json;
     bool snappy_literals;  /* store Parquet pages as snappy literals: no trace may change */
     bool timeline;         /* the story, also into a pipe */
@@ -63,6 +68,7 @@ int command_list(const struct cli *cli);
 int command_check(const struct cli *cli);
 int command_schema(const struct cli *cli);
 int command_init(const struct cli *cli);
+int command_stream(const struct cli *cli);
 int command_help(const struct cli *cli);
 int command_version(const struct cli *cli);
 

@@ -35,9 +35,14 @@ int command_help(const struct cli *cli)
         "  --progress FILE  run: what each batch did, as Spark's lastProgress, a JSON line each\n"
         "  --table DIR    run: write the final Delta table there, as real files\n"
         "  --checkpoint DIR  run: write the final checkpoint there, likewise\n"
+        "  --set NAME=VALUE  stream: an option on top of the pipeline's, as often as you like\n"
+        "  --executors N  stream: executor processes (default: the cores)\n"
+        "  --once         stream: take what is there, in batches, and end (availableNow)\n"
+        "  --objects DIR  stream: checkpoint and table in a directory used as an object store\n"
         "  --report DIR   recovery.png, recovery.svg, recovery.csv, result.json, junit.xml\n"
         "  --root DIR     the folder that no scenario path may leave (default: the nearest one\n"
-        "                 upwards that holds aftershock.json)\n\n"
+        "                 upwards that holds aftershock.json); stream: stands before every path\n"
+        "                 of the pipeline\n\n"
         "exit codes: 0 as expected; 1 a check or an expectation failed, an event never fired;\n"
         "            2 usage or bad input; 3 stuck; 4 nondeterminism; 5 an error of the tool");
     return EXIT_AS_EXPECTED;

@@ -5,6 +5,7 @@
 
 #include "engine/base/document.h"
 #include "engine/base/process.h"
+#include "engine/real/executor_main.h"
 #include "engine/sink/parquet.h"
 #include "sim/cli/cli.h"
 
@@ -20,6 +21,7 @@ static const struct {
     {"check", command_check},
     {"schema", command_schema},
     {"init", command_init},
+    {"stream", command_stream},
     {"help", command_help},
     {"version", command_version},
 };
@@ -44,6 +46,9 @@ int main(int count, char **arguments)
     struct diag diag = {0};
     process_host.panic = tool_panic;
     document_setup();
+    if (count > 1 && strcmp(arguments[1], "executor") == 0) {
+        return executor_main(count, arguments); /* what `stream` starts; no command of a person */
+    }
     if (cli_parse(count, arguments, &cli, &diag) != OK) {
         cli_complain(&diag);
         return EXIT_USAGE;

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/units.h"
+#include "engine/cli/stream.h"
 
 static const struct {
     const char *name;
@@ -32,6 +33,7 @@ static const struct {
     {"check", "FILE...", "validate scenario files without running them", 1, CLI_FILES_MAX},
     {"schema", "", "print the JSON schema of scenario files", 0, 0},
     {"init", "[DIR]", "write a first scenario and pipeline to start from", 0, 1},
+    {"stream", "PIPELINE", "run a pipeline for real: Kafka to Delta, until stopped", 1, 1},
     {"help", "", "this help", 0, CLI_FILES_MAX},
     {"version", "", "version and commit", 0, CLI_FILES_MAX},
 };
@@ -53,13 +55,17 @@ static const struct {
     {"--resume", true, " sweep "},
     {"--resolve", false, " run "},
     {"--json", false, " run swarm sweep "},
-    {"--trace", true, " run "},
-    {"--progress", true, " run "},
+    {"--trace", true, " run stream "},
+    {"--progress", true, " run stream "},
     {"--report", true, " run swarm sweep "},
-    {"--root", true, " run replay swarm sweep list check "},
+    {"--root", true, " run replay swarm sweep list check stream "},
     {"--table", true, " run "},
     {"--checkpoint", true, " run "},
     {"--timeline", false, " run replay "},
+    {"--set", true, " stream "},
+    {"--executors", true, " stream "},
+    {"--once", false, " stream "},
+    {"--objects", true, " stream "},
     {"--snappy-literals", false, NULL},
     {"--help", false, NULL},
     {"--version", false, NULL},
@@ -148,6 +154,34 @@ static enum status parse_budget(struct cli *cli, const char *value, struct diag 
     return OK;
 }
 
+static enum status parse_executors(struct cli *cli, const char *value, struct diag *diag)
+{
+    uint64_t executors = 0;
+    if (!parse_seed(value, value + strlen(value), &executors) || executors > STREAM_EXECUTORS_MAX) {
+        return diag_fail(diag,
+                         "USAGE",
+                         "--executors: found \"%s\", expected 1 to %d",
+                         value,
+                         STREAM_EXECUTORS_MAX);
+    }
+    cli->executors = (unsigned)executors;
+    return OK;
+}
+
+static enum status parse_set(struct cli *cli, const char *value, struct diag *diag)
+{
+    const char *equals = strchr(value, '=');
+    if (equals == NULL || equals == value) {
+        return diag_fail(
+            diag, "USAGE", "--set: expected NAME=VALUE, such as --set maxOffsetsPerTrigger=10000");
+    }
+    if (cli->set_count == CLI_SETS_MAX) {
+        return diag_fail(diag, "USAGE", "--set: more than %d of them", CLI_SETS_MAX);
+    }
+    cli->sets[cli->set_count++] = value;
+    return OK;
+}
+
 static bool take_flag(struct cli *cli, const char *option)
 {
     const struct {
@@ -157,6 +191,7 @@ static bool take_flag(struct cli *cli, const char *option)
                  {"--timeline", &cli->timeline},
                  {"--until-failure", &cli->until_failure},
                  {"--resolve", &cli->resolve},
+                 {"--once", &cli->once},
                  {"--snappy-literals", &cli->snappy_literals}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (strcmp(option, flags[i].name) == 0) {
@@ -181,6 +216,7 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
                  {"--at", &cli->at},
                  {"--resume", &cli->resume},
                  {"--table", &cli->table_dir},
+                 {"--objects", &cli->objects},
                  {"--checkpoint", &cli->checkpoint_dir}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(option, texts[i].name) == 0) {
@@ -201,6 +237,10 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
         return parse_for(cli, value, diag);
     } else if (strcmp(option, "--budget") == 0) {
         return parse_budget(cli, value, diag);
+    } else if (strcmp(option, "--set") == 0) {
+        return parse_set(cli, value, diag);
+    } else if (strcmp(option, "--executors") == 0) {
+        return parse_executors(cli, value, diag);
     } else if (!take_flag(cli, option)) {
         cli->command = strcmp(option, "--help") == 0 ? "help" : "version";
     }

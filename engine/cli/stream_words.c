@@ -1,0 +1,166 @@
+/* What `aftershock stream` says: sentences about the query, a line a batch. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "engine/base/fiber.h"
+#include "engine/cli/stream_internal.h"
+
+/* ---- where it resumes: the words of Spark's MicroBatchExecution.populateStartOffsets */
+
+void stream_resumed(void *context, const struct driver_resumption *resumption)
+{
+    const struct stream *stream = context;
+    struct buf line = {0};
+    if (resumption->fresh) {
+        buf_printf(&line, "Starting new streaming query %s", resumption->query_id);
+    } else {
+        buf_printf(
+            &line, "Resuming at batch %" PRId64 " with committed offsets ", resumption->batch);
+        if (resumption->begin->topic == NULL) {
+            buf_text(&line, "{}");
+        } else {
+            offsets_json(resumption->begin, &line);
+        }
+        if (resumption->rerun) {
+            buf_text(&line, " and available offsets ");
+            offsets_json(resumption->end, &line);
+            buf_text(&line, ": this batch was planned and runs again");
+        }
+    }
+    buf_byte(&line, '\0');
+    stream->options->say((const char *)line.data);
+    buf_free(&line);
+}
+
+/* ---- what an operator wants to know at once */
+
+void stream_told(void *context, const struct trace_entry *entry)
+{
+    const struct stream *stream = context;
+    const char *text = entry->text == NULL ? "" : entry->text;
+    struct buf line = {0};
+    switch (entry->kind) {
+    case EVENT_EXECUTOR_LOST:
+        buf_printf(&line, "lost executor %" PRId64 ": %s", entry->a, text);
+        break;
+    case EVENT_TASK_FAILED:
+        buf_printf(&line,
+                   "batch %" PRId64 ": attempt %" PRId64 " of task %" PRId64 " failed (%" PRId64
+                   " counted): %s",
+                   entry->batch,
+                   entry->b,
+                   entry->a,
+                   entry->c,
+                   text);
+        break;
+    case EVENT_RANGE_SKIPPED:
+        buf_printf(&line,
+                   "failOnDataLoss=false: skipped %s-%" PRId64 " from %" PRId64 " to %" PRId64,
+                   text,
+                   entry->a,
+                   entry->b,
+                   entry->c - 1);
+        break;
+    case EVENT_SINK_SKIPPED:
+        buf_printf(&line, "batch %" PRId64 " is in the table already", entry->batch);
+        break;
+    case EVENT_STATE_REPAIRED:
+        buf_printf(&line,
+                   "state partition %" PRId64 ": snapshot %" PRId64
+                   " stands in for one that does not read: %s",
+                   entry->a,
+                   entry->c,
+                   text);
+        break;
+    default:
+        return;
+    }
+    buf_byte(&line, '\0');
+    stream->options->say((const char *)line.data);
+    buf_free(&line);
+}
+
+/* ---- a line a batch, out of lastProgress */
+
+struct batch_words {
+    struct bytes json;
+    struct buf line;
+    bool worth; /* an idle query says its last batch again: no news */
+    int64_t last;
+};
+
+static int64_t number(json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* 12345678 -> "12,345,678" */
+static void put_number(struct buf *out, int64_t value, int width)
+{
+    char digits[32];
+    char grouped[48];
+    size_t at = sizeof grouped;
+    size_t size = (size_t)snprintf(digits, sizeof digits, "%" PRId64, value);
+    grouped[--at] = '\0';
+    for (size_t i = 0; i < size; i++) {
+        if (i > 0 && i % 3 == 0) {
+            grouped[--at] = ',';
+        }
+        grouped[--at] = digits[size - 1 - i];
+    }
+    buf_printf(out, "%*s", width, grouped + at);
+}
+
+static void put_batch(void *argument)
+{
+    struct batch_words *words = argument;
+    json_t *root = json_loadb((const char *)words->json.data, words->json.size, 0, NULL);
+    if (root == NULL) {
+        return;
+    }
+    int64_t batch = number(root, "batchId");
+    int64_t took_ms = number(json_object_get(root, "durationMs"), "triggerExecution");
+    json_t *sink = json_object_get(root, "sink");
+    json_t *event_time = json_object_get(root, "eventTime");
+    words->worth = batch != words->last;
+    words->last = batch;
+    buf_printf(&words->line, "batch %" PRId64 ": ", batch);
+    put_number(&words->line, number(root, "numInputRows"), 9);
+    buf_text(&words->line, " rows in, ");
+    put_number(&words->line, number(sink, "numOutputRows"), 7);
+    buf_printf(&words->line, " out, %4" PRId64 ".%03d s", took_ms / 1000, (int)(took_ms % 1000));
+    double rate = json_real_value(json_object_get(root, "processedRowsPerSecond"));
+    put_number(&words->line, (int64_t)rate, 10);
+    buf_text(&words->line, " rows/s");
+    const char *watermark = json_string_value(json_object_get(event_time, "watermark"));
+    if (watermark != NULL) {
+        buf_printf(&words->line, ", watermark %s", watermark);
+    }
+    buf_byte(&words->line, '\0');
+    json_decref(root);
+}
+
+static void say_batch(struct stream *stream, struct bytes line)
+{
+    struct batch_words words = {.json = line, .last = stream->last_batch};
+    fiber_on_thread_stack(put_batch, &words);
+    if (words.worth) {
+        stream->last_batch = words.last;
+        stream->options->batch((const char *)words.line.data);
+    }
+    buf_free(&words.line);
+}
+
+void stream_progress(void *context, struct bytes line)
+{
+    struct stream *stream = context;
+    if (stream->progress != NULL) {
+        (void)fwrite(line.data, 1, line.size, stream->progress);
+        (void)fputc('\n', stream->progress);
+        (void)fflush(stream->progress);
+    }
+    if (stream->options->batch != NULL) {
+        say_batch(stream, line);
+    }
+}
