@@ -69,13 +69,14 @@ struct broker_fetch {
     const char *topic;
     int32_t partition;
     int64_t offset;
-    int32_t bytes_max;   /* the first batch comes even when larger (R3) */
+    int32_t bytes_max;   /* the first record comes even when it is larger (R3) */
     int64_t wait_us;     /* long poll (R5) */
     int64_t deadline_us; /* wall clock; then BROKER_TIMED_OUT */
 };
 
-/* Whole record batches beginning with the one that holds `offset`: records below it may come first
- * (R3). */
+/* Records from `offset` on, without a hole but Kafka's own: at least one where there is one.
+ * Whether whole batches come, so that records below `offset` come first (R3), or how many of what
+ * is there come at once, is the client's business. */
 struct broker_answer {
     enum broker_error error;
     /* At most the log start at the answer: a client that does not hear it says less, down to 0. A

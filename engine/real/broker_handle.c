@@ -1,0 +1,190 @@
+/* One instance of librdkafka: how it is set, and what it says. librdkafka runs threads of its own;
+ * what they have to tell is heard on ours, in broker_handle_hear. */
+#include "engine/real/broker_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+#include "engine/base/fiber.h"
+
+/* Everything that is set for each instance, before the user's options (kafka-semantics 2.2). */
+static const struct broker_option standard[] = {
+    {"group.id", "aftershock"}, /* librdkafka wants one; no group is joined, nothing is committed */
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"}, /* Kafka's "none": the engine decides what a gap means */
+    {"enable.partition.eof", "true"},
+    {"isolation.level", "read_uncommitted"}, /* Kafka's default, not librdkafka's */
+    {"check.crcs", "true"},
+    {"allow.auto.create.topics", "false"},
+    {"socket.nagle.disable", "true"},
+    {"socket.keepalive.enable", "true"},
+    {"socket.timeout.ms", "30000"},
+    {"reconnect.backoff.max.ms", "1000"},
+    {"topic.metadata.refresh.interval.ms", "30000"},
+    /* A position that is assigned while a long poll is under way waits for its end. */
+    {"fetch.wait.max.ms", "50"},
+    {"fetch.error.backoff.ms", "100"},
+    /* Reading ahead stops at 8 MiB of records, or at so many: a record takes some 300 bytes more
+     * than it has. */
+    {"queued.max.messages.kbytes", "8192"},
+    {"queued.min.messages", "65536"},
+    {NULL, NULL},
+};
+
+/* ---- what it says ---- */
+
+/* From librdkafka's threads: errors come as events, the rest is for its developers. */
+static void discard_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    maybe(rk != NULL);
+    maybe(level > 0);
+    maybe(facility != NULL);
+    maybe(text != NULL);
+}
+
+static void complain(struct broker_handle *handle, const char *text)
+{
+    struct real_broker *broker = handle->broker;
+    (void)snprintf(broker->complaint, sizeof broker->complaint, "%s", text);
+}
+
+static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
+{
+    struct broker_handle *handle = opaque;
+    maybe(rk != NULL);
+    handle->down = true;
+    /* "1/1 brokers are down" follows what says why. */
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || *handle->broker->complaint == '\0') {
+        complain(handle, reason);
+    }
+}
+
+static void poll_events(void *argument)
+{
+    struct broker_handle *handle = argument;
+    int served = rd_kafka_poll(handle->rk, 0);
+    maybe(served > 0);
+}
+
+void broker_handle_hear(struct broker_handle *handle)
+{
+    fiber_on_thread_stack(poll_events, handle);
+}
+
+void broker_handle_heard_from(struct broker_handle *handle)
+{
+    handle->down = false;
+    handle->broker->complaint[0] = '\0';
+}
+
+enum broker_error broker_handle_error(struct broker_handle *handle, rd_kafka_resp_err_t error)
+{
+    static const struct {
+        rd_kafka_resp_err_t theirs;
+        enum broker_error ours;
+    } known[] = {
+        {RD_KAFKA_RESP_ERR_NO_ERROR, BROKER_NONE},
+        {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, BROKER_OFFSET_OUT_OF_RANGE},
+        {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, BROKER_OFFSET_OUT_OF_RANGE},
+        {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, BROKER_UNKNOWN_TOPIC_OR_PARTITION},
+        {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, BROKER_UNKNOWN_TOPIC_OR_PARTITION},
+        {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, BROKER_UNKNOWN_TOPIC_OR_PARTITION},
+        {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, BROKER_LEADER_NOT_AVAILABLE},
+        {RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, BROKER_LEADER_NOT_AVAILABLE},
+        {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, BROKER_NOT_LEADER_OR_FOLLOWER},
+        {RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE, BROKER_OFFSET_NOT_AVAILABLE},
+        {RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH, BROKER_FENCED_LEADER_EPOCH},
+        {RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH, BROKER_FENCED_LEADER_EPOCH},
+        {RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, BROKER_STORAGE_ERROR},
+        {RD_KAFKA_RESP_ERR__TIMED_OUT, BROKER_TIMED_OUT},
+        {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, BROKER_TIMED_OUT},
+        {RD_KAFKA_RESP_ERR__TRANSPORT, BROKER_TRANSPORT},
+        {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, BROKER_TRANSPORT},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].theirs == error) {
+            return known[i].ours;
+        }
+    }
+    complain(handle, rd_kafka_err2str(error));
+    return BROKER_TRANSPORT;
+}
+
+/* ---- made and unmade ---- */
+
+static enum status set(rd_kafka_conf_t *conf, const struct broker_option *option, struct diag *diag)
+{
+    char text[256] = "";
+    if (rd_kafka_conf_set(conf, option->name, option->value, text, sizeof text) !=
+        RD_KAFKA_CONF_OK) {
+        return diag_fail(
+            diag, "INVALID_OPTION", "option \"kafka.%s\" cannot apply: %s", option->name, text);
+    }
+    return OK;
+}
+
+static enum status
+fill(rd_kafka_conf_t *conf, const struct broker_option *options, struct diag *diag)
+{
+    for (const struct broker_option *option = standard; option->name != NULL; option++) {
+        enum status status = set(conf, option, diag);
+        require(status == OK);
+    }
+    for (const struct broker_option *option = options; option != NULL && option->name != NULL;
+         option++) {
+        TRY(set(conf, option, diag));
+    }
+    return OK;
+}
+
+struct opening {
+    struct broker_handle *handle;
+    const struct broker_option *options;
+    struct diag *diag;
+    enum status status;
+};
+
+static void open_instance(void *argument)
+{
+    struct opening *opening = argument;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    opening->status = fill(conf, opening->options, opening->diag);
+    if (opening->status != OK) {
+        rd_kafka_conf_destroy(conf);
+        return;
+    }
+    rd_kafka_conf_set_log_cb(conf, discard_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_opaque(conf, opening->handle);
+    char text[256] = "";
+    opening->handle->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    if (opening->handle->rk == NULL) {
+        rd_kafka_conf_destroy(conf);
+        opening->status = diag_fail(
+            opening->diag, "INVALID_OPTION", "librdkafka refuses the kafka.* options: %s", text);
+    }
+}
+
+enum status broker_handle_open(struct broker_handle *handle,
+                               struct real_broker *broker,
+                               const struct broker_option *options,
+                               struct diag *diag)
+{
+    *handle = (struct broker_handle){.broker = broker};
+    struct opening opening = {.handle = handle, .options = options, .diag = diag};
+    fiber_on_thread_stack(open_instance, &opening);
+    return opening.status;
+}
+
+static void close_instance(void *argument)
+{
+    rd_kafka_destroy_flags(argument, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void broker_handle_close(struct broker_handle *handle)
+{
+    fiber_on_thread_stack(close_instance, handle->rk);
+    handle->rk = NULL;
+}
