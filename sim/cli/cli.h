@@ -36,11 +36,13 @@ struct cli {
     bool resolve;                   /* run: print what the seed draws, as a file */
     const char *at;                 /* sweep --at: one crash point */
     const char *resume;             /* sweep --resume FILE: go on where it stopped */
-    const char *sets[CLI_SETS_MAX]; /* stream --set NAME=VALUE, in order */
+    const char *sets[CLI_SETS_MAX]; /* stream, verify --set NAME=VALUE, in order */
     size_t set_count;
     unsigned executors;  /* stream --executors; 0: as many as there are cores */
     bool once;           /* stream --once: what is there, and end */
     const char *objects; /* stream --objects DIR: the object store */
+    const char *records; /* verify --records topic=FILE[,partitions=N] */
+    bool partial;        /* verify: the query has not read everything */
     bool json;
     bool snappy_literals;  /* store Parquet pages as snappy literals: no trace may change */
     bool timeline;         /* the story, also into a pipe */
@@ -49,7 +51,8 @@ struct cli {
     const char *progress_file; /* run --progress FILE: each lastProgress object, a line each */
     const char *report_dir;
     const char *root;
-    const char *table_dir;      /* run --table DIR: write the final table there, as real files */
+    const char *table_dir;      /* run --table DIR: write the final table there, as real
+                                   files; verify: it is there */
     const char *checkpoint_dir; /* run --checkpoint DIR: the final checkpoint, likewise */
     char arguments[1024];       /* the command line as one string, for records */
 };
@@ -69,6 +72,7 @@ int command_check(const struct cli *cli);
 int command_schema(const struct cli *cli);
 int command_init(const struct cli *cli);
 int command_stream(const struct cli *cli);
+int command_verify(const struct cli *cli);
 int command_help(const struct cli *cli);
 int command_version(const struct cli *cli);
 
@@ -84,6 +88,8 @@ void cli_complain(const struct diag *diag);
 /* Load a scenario or complain; NULL on error, which then stands in `report` (NULL: none) too. */
 const struct scenario *
 cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report);
+/* --set, as options of a pipeline; a NULL name ends it. */
+const struct option_override *cli_overrides(const struct cli *cli, struct arena *arena);
 /* From here on SIGINT and SIGTERM are remembered; cli_interrupted says so. What was found until
  * then is written as if it were the end. */
 void cli_watch_interrupts(void);

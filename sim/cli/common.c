@@ -67,6 +67,18 @@ cli_load(const struct cli *cli, struct arena *arena, const char *file, struct re
     return NULL;
 }
 
+const struct option_override *cli_overrides(const struct cli *cli, struct arena *arena)
+{
+    struct option_override *sets = arena_alloc(arena, (cli->set_count + 1) * sizeof *sets);
+    for (size_t i = 0; i < cli->set_count; i++) {
+        const char *equals = strchr(cli->sets[i], '=');
+        size_t size = (size_t)(equals - cli->sets[i]);
+        sets[i].name = arena_copy(arena, cli->sets[i], size);
+        sets[i].value = equals + 1;
+    }
+    return sets;
+}
+
 static volatile sig_atomic_t interrupted;
 
 static void remember(int number)

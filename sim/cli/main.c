@@ -22,6 +22,7 @@ static const struct {
     {"schema", command_schema},
     {"init", command_init},
     {"stream", command_stream},
+    {"verify", command_verify},
     {"help", command_help},
     {"version", command_version},
 };

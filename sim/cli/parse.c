@@ -34,6 +34,7 @@ static const struct {
     {"schema", "", "print the JSON schema of scenario files", 0, 0},
     {"init", "[DIR]", "write a first scenario and pipeline to start from", 0, 1},
     {"stream", "PIPELINE", "run a pipeline for real: Kafka to Delta, until stopped", 1, 1},
+    {"verify", "PIPELINE", "judge what a query that ran for real has left behind", 1, 1},
     {"help", "", "this help", 0, CLI_FILES_MAX},
     {"version", "", "version and commit", 0, CLI_FILES_MAX},
 };
@@ -58,14 +59,16 @@ static const struct {
     {"--trace", true, " run stream "},
     {"--progress", true, " run stream "},
     {"--report", true, " run swarm sweep "},
-    {"--root", true, " run replay swarm sweep list check stream "},
-    {"--table", true, " run "},
-    {"--checkpoint", true, " run "},
+    {"--root", true, " run replay swarm sweep list check stream verify "},
+    {"--table", true, " run verify "},
+    {"--checkpoint", true, " run verify "},
     {"--timeline", false, " run replay "},
-    {"--set", true, " stream "},
+    {"--set", true, " stream verify "},
     {"--executors", true, " stream "},
     {"--once", false, " stream "},
     {"--objects", true, " stream "},
+    {"--records", true, " verify "},
+    {"--partial", false, " verify "},
     {"--snappy-literals", false, NULL},
     {"--help", false, NULL},
     {"--version", false, NULL},
@@ -192,6 +195,7 @@ static bool take_flag(struct cli *cli, const char *option)
                  {"--until-failure", &cli->until_failure},
                  {"--resolve", &cli->resolve},
                  {"--once", &cli->once},
+                 {"--partial", &cli->partial},
                  {"--snappy-literals", &cli->snappy_literals}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (strcmp(option, flags[i].name) == 0) {
@@ -217,6 +221,7 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
                  {"--resume", &cli->resume},
                  {"--table", &cli->table_dir},
                  {"--objects", &cli->objects},
+                 {"--records", &cli->records},
                  {"--checkpoint", &cli->checkpoint_dir}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(option, texts[i].name) == 0) {

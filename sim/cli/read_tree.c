@@ -100,12 +100,10 @@ static enum status list_folder(struct walk *walk, const char *path)
     for (const struct dirent *entry = readdir(directory); entry != NULL && status == OK;
          entry = readdir(directory)) {
         if (entry->d_name[0] != '.') {
-            status = visit(walk,
-                           arena_printf(walk->arena,
-                                        "%s%s%s",
-                                        path,
-                                        path[0] == '\0' ? "" : "/",
-                                        entry->d_name));
+            status =
+                visit(walk,
+                      arena_printf(
+                          walk->arena, "%s%s%s", path, path[0] == '\0' ? "" : "/", entry->d_name));
         }
     }
     (void)closedir(directory); /* it was only read */
@@ -121,8 +119,11 @@ read_tree(struct arena *arena, const char *folder, struct judge_files *files, st
     while (walk.folders.count > 0 && status == OK) {
         status = list_folder(&walk, walk.folders.items[--walk.folders.count]);
     }
-    *files = (struct judge_files){
-        arena_copy(arena, walk.files, walk.count * sizeof *walk.files), walk.count};
+    struct judge_file *kept = arena_alloc(arena, walk.count * sizeof *kept);
+    for (size_t i = 0; i < walk.count; i++) {
+        kept[i] = walk.files[i];
+    }
+    *files = (struct judge_files){kept, walk.count};
     heap_free(walk.files);
     heap_free(walk.folders.items);
     return status;

@@ -8,10 +8,8 @@
  * whose name does: they are temporary, and no reader looks at them. All of it lives in `arena`.
  * Errors: ERR_FAILED with `diag` (class UNREADABLE, `file`): no directory, not readable, longer
  * than a path may be. */
-MUST_CHECK enum status read_tree(struct arena *arena,
-                                 const char *folder,
-                                 struct judge_files *files,
-                                 struct diag *diag);
+MUST_CHECK enum status
+read_tree(struct arena *arena, const char *folder, struct judge_files *files, struct diag *diag);
 
 /* A whole file. Errors as above. */
 MUST_CHECK enum status

@@ -23,18 +23,6 @@ static void say_batch(const char *line)
     (void)fflush(stdout);
 }
 
-static const struct option_override *overrides(const struct cli *cli, struct arena *arena)
-{
-    struct option_override *sets = arena_alloc(arena, (cli->set_count + 1) * sizeof *sets);
-    for (size_t i = 0; i < cli->set_count; i++) {
-        const char *equals = strchr(cli->sets[i], '=');
-        size_t size = (size_t)(equals - cli->sets[i]);
-        sets[i].name = arena_copy(arena, cli->sets[i], size);
-        sets[i].value = equals + 1;
-    }
-    return sets;
-}
-
 static unsigned cores(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -50,7 +38,7 @@ int command_stream(const struct cli *cli)
     struct diag diag = {0};
     const struct stream_options options = {
         .pipeline_file = cli->files[0],
-        .sets = overrides(cli, &arena),
+        .sets = cli_overrides(cli, &arena),
         .executors = cli->executors == 0 ? cores() : cli->executors,
         .once = cli->once,
         .root = cli->root,
