@@ -439,3 +439,40 @@ bool timestamp_parse(struct bytes text, int64_t *time_us)
     *time_us = result;
     return true;
 }
+
+static const struct {
+    const char *name;
+    int64_t us;
+} rate_units[] = {
+    {"ms", US_PER_MS},
+    {"s", US_PER_SECOND},
+    {"sec", US_PER_SECOND},
+    {"second", US_PER_SECOND},
+    {"m", US_PER_MINUTE},
+    {"min", US_PER_MINUTE},
+    {"minute", US_PER_MINUTE},
+    {"h", US_PER_HOUR},
+    {"hour", US_PER_HOUR},
+    {"d", US_PER_DAY},
+    {"day", US_PER_DAY},
+};
+
+bool rate_parse(const char *text, int64_t *interval_us)
+{
+    enum { RATE_MAX = 1000000 };
+    int64_t count = 0;
+    const char *at = text;
+    while (*at >= '0' && *at <= '9' && count <= RATE_MAX) {
+        count = count * 10 + (*at++ - '0');
+    }
+    if (at == text || *at != '/' || count < 1 || count > RATE_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof rate_units / sizeof rate_units[0]; i++) {
+        if (strcmp(at + 1, rate_units[i].name) == 0) {
+            *interval_us = rate_units[i].us / count;
+            return *interval_us >= 1;
+        }
+    }
+    return false;
+}

@@ -17,6 +17,10 @@
  * microseconds. A bare number has no unit and is refused, as are negative values and overflow. */
 bool duration_parse(const char *text, int64_t *duration_us);
 
+/* "4/s", "1/min", "250/h" -> microseconds between two, rounded down; false when it is no rate, 0 a
+ * time, or above 1,000,000/s. */
+bool rate_parse(const char *text, int64_t *interval_us);
+
 /* Parse "64KiB", "1MiB", "512B", "1g" (Spark's k, m, g) into bytes. A bare number is refused. */
 bool size_parse(const char *text, int64_t *bytes);
 

@@ -190,3 +190,42 @@ Test(units, instants_are_read_in_iso_8601)
         cr_assert(eq(i64, back, us), "%s", out);
     }
 }
+
+Test(units, rates)
+{
+    static const struct {
+        const char *text;
+        int64_t interval_us; /* 0: refused */
+    } cases[] = {
+        {"4/s", 250000},
+        {"1/min", 60000000},
+        {"100/s", 10000},
+        {"250/h", 14400000},
+        {"3/s", 333333},
+        {"1/ms", 1000},
+        {"2/day", 43200000000},
+        {"1000000/s", 1},
+        {"1000001/s", 0},
+        {"1000000/ms", 0},
+        {"0/s", 0},
+        {"4", 0},
+        {"4/", 0},
+        {"/s", 0},
+        {"", 0},
+        {"4/S", 0},
+        {"-4/s", 0},
+        {"4 /s", 0},
+        {"4/s ", 0},
+        {"4.5/s", 0},
+        {"99999999999999999999/s", 0},
+        {"4/sx", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t interval_us = 0;
+        bool fits = rate_parse(cases[i].text, &interval_us);
+        cr_assert(eq(int, fits, cases[i].interval_us != 0), "%s", cases[i].text);
+        if (fits) {
+            cr_assert(eq(i64, interval_us, cases[i].interval_us), "%s", cases[i].text);
+        }
+    }
+}

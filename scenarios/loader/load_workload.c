@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/units.h"
 
 /* More would be a run of hours, or a mistyped rate. */
 enum { RECORDS_MAX = 10000000 };

@@ -7,10 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "4/s", "1/min", "250/h" -> microseconds between two, rounded down; false when it is no rate, 0 a
- * time, or above 1,000,000/s. */
-bool rate_parse(const char *text, int64_t *interval_us);
-
 /* "24h" or a bare number of milliseconds; false also for a duration that is no whole number of
  * them. */
 bool milliseconds_parse(const json_t *value, int64_t *milliseconds);
