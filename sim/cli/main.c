@@ -5,6 +5,7 @@
 
 #include "engine/base/document.h"
 #include "engine/base/process.h"
+#include "engine/real/embedded_kafka.h"
 #include "engine/real/executor_main.h"
 #include "engine/sink/parquet.h"
 #include "sim/cli/cli.h"
@@ -49,6 +50,9 @@ int main(int count, char **arguments)
     document_setup();
     if (count > 1 && strcmp(arguments[1], "executor") == 0) {
         return executor_main(count, arguments); /* what `stream` starts; no command of a person */
+    }
+    if (count > 1 && strcmp(arguments[1], EMBEDDED_KAFKA_COMMAND) == 0) {
+        return embedded_kafka_main(count - 1, arguments + 1); /* hidden: stream starts it */
     }
     if (cli_parse(count, arguments, &cli, &diag) != OK) {
         cli_complain(&diag);
