@@ -3,6 +3,7 @@
 #include "engine/base/check.h"
 #include "engine/exec/aggregate_buffer.h"
 #include "engine/exec/operators.h"
+#include "engine/state/state_order.h"
 
 /* One run of the operator. */
 struct run {
@@ -104,23 +105,26 @@ put_groups(struct run *run, const struct groups *groups, struct stateful_metrics
 /* ---- emit --------------------------------------------------------------------------------- */
 
 /* What this batch emits, of all keys there are: in complete mode all, in append mode those behind
- * the watermark. They come first in `keys` then; gives how many. */
-static enum status choose(struct run *run, struct bytes *keys, size_t *count)
+ * the watermark. They come first in `pairs` then, in the order of their bytes, so that the output
+ * is the same wherever it is made; gives how many. */
+static enum status choose(struct run *run, struct state_pair *pairs, size_t *count)
 {
+    bool complete = run->operator->plan->output_mode == OUTPUT_COMPLETE;
     size_t all = *count;
-    if (run->operator->plan->output_mode == OUTPUT_COMPLETE) {
-        return OK;
-    }
     *count = 0;
     for (size_t i = 0; i < all; i++) {
-        if (unsafe_row_decode(&run->aggregation->key, keys[i], run->key) != OK) {
-            return fail_row(run, true, keys[i]);
+        struct bytes key = pairs[i].key;
+        if (unsafe_row_decode(&run->aggregation->key, key, run->key) != OK) {
+            return fail_row(run, true, key);
         }
-        if (group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
-            keys[(*count)++] = keys[i];
+        if (complete || group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
+            pairs[(*count)++] = pairs[i];
         }
-        spend(run, keys[i].size);
+        if (!complete) {
+            spend(run, key.size);
+        }
     }
+    state_order(pairs, *count);
     return OK;
 }
 
@@ -131,10 +135,9 @@ static enum status emit(struct run *run, struct bytes key, struct columns *emitt
     struct bytes value = {0};
     bool there = state_store_get(run->operator->store, key, &value);
     require(there);
-    if (unsafe_row_decode(&aggregation->key, key, run->key) != OK) {
-        return fail_row(run, true, key);
-    }
-    /* Texts in the columns borrow: from `keys`, and from this copy. */
+    enum status decoded = unsafe_row_decode(&aggregation->key, key, run->key);
+    require(decoded == OK); /* when it was chosen it was */
+    /* Texts in the columns borrow: from `pairs`, and from this copy. */
     value = bytes_of(arena_copy(run->arena, value.data, value.size), value.size);
     TRY(decode_buffer(run, value, run->state));
     for (size_t i = 0; i < aggregation->key.count; i++) {
@@ -154,14 +157,13 @@ emit_all(struct run *run, struct columns **emitted, struct stateful_metrics *met
     struct state_store *store = run->operator->store;
     bool append = run->operator->plan->output_mode == OUTPUT_APPEND;
     size_t count = 0;
-    const struct bytes *all = state_store_keys(store, run->arena, &count);
-    struct bytes *keys = arena_copy(run->arena, all, count * sizeof *keys);
-    TRY(choose(run, keys, &count));
+    struct state_pair *pairs = state_store_pairs(store, run->arena, &count);
+    TRY(choose(run, pairs, &count));
     *emitted = columns_new(run->arena, &run->aggregation->groups, count);
     for (size_t i = 0; i < count; i++) {
-        TRY(emit(run, keys[i], *emitted));
+        TRY(emit(run, pairs[i].key, *emitted));
         if (append) {
-            state_store_remove(store, keys[i]);
+            state_store_remove(store, pairs[i].key);
             metrics->rows_removed++;
         }
     }

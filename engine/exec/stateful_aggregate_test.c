@@ -8,6 +8,7 @@
 #include "engine/base/process.h"
 #include "engine/base/units.h"
 #include "engine/source/decode.h"
+#include "engine/state/state_order.h"
 
 /* ---- the map: key -> value in the order of the keys' bytes --------------------------------- */
 
@@ -75,16 +76,17 @@ void state_store_remove(struct state_store *state, struct bytes key)
     memmove(&state->pairs[at], &state->pairs[at + 1], (state->count - at) * sizeof *state->pairs);
 }
 
-const struct bytes *
-state_store_keys(const struct state_store *state, struct arena *into, size_t *count)
+/* Backwards: the order is the operator's own affair. */
+struct state_pair *
+state_store_pairs(const struct state_store *state, struct arena *into, size_t *count)
 {
-    struct bytes *keys = arena_alloc(into, state->count * sizeof *keys);
+    struct state_pair *pairs = arena_alloc(into, (state->count + 1) * sizeof *pairs);
     for (size_t i = 0; i < state->count; i++) {
         struct bytes key = state->pairs[i].key;
-        keys[i] = bytes_of(arena_copy(into, key.data, key.size), key.size);
+        pairs[state->count - 1 - i].key = bytes_of(arena_copy(into, key.data, key.size), key.size);
     }
     *count = state->count;
-    return keys;
+    return pairs;
 }
 
 /* ---- batches ------------------------------------------------------------------------------ */

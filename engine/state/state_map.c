@@ -306,7 +306,7 @@ int64_t state_map_bytes(const struct state_map *map)
     return (int64_t)map->bytes;
 }
 
-const struct state_pair *state_map_sorted(const struct state_map *map, struct arena *arena)
+struct state_pair *state_map_pairs(const struct state_map *map, struct arena *arena)
 {
     struct state_pair *pairs = arena_alloc(arena, (map->count + 1) * sizeof *pairs);
     size_t count = 0;
@@ -317,6 +317,12 @@ const struct state_pair *state_map_sorted(const struct state_map *map, struct ar
         }
     }
     require(count == map->count);
-    state_order(pairs, count);
+    return pairs;
+}
+
+const struct state_pair *state_map_sorted(const struct state_map *map, struct arena *arena)
+{
+    struct state_pair *pairs = state_map_pairs(map, arena);
+    state_order(pairs, map->count);
     return pairs;
 }

@@ -34,6 +34,10 @@ struct state_pair {
     struct bytes value;
 };
 
+/* Everything, in no order that means anything: an array in `arena`, the caller's to reorder, whose
+ * bytes are borrowed. */
+struct state_pair *state_map_pairs(const struct state_map *map, struct arena *arena);
+
 /* Everything in the order of the keys' bytes: an array in `arena` whose bytes are borrowed. */
 const struct state_pair *state_map_sorted(const struct state_map *map, struct arena *arena);
 

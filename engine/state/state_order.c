@@ -1,37 +1,48 @@
-/* A merge sort over (eight bytes of the key, index): rows of a state begin alike (the null bits,
- * the offsets of an UnsafeRow), so the eight bytes are taken from behind what all keys have in
- * common, and most comparisons never look at a key. */
+/* A merge sort over (eight bytes of the key, index). Rows of a state are much alike (null bits,
+ * offsets, the high bytes of numbers), so the eight are the first positions at which any two keys
+ * differ: what lies between them is the same in all and orders nothing. Most comparisons never look
+ * at a key. */
 #include "engine/state/state_order.h"
 
 #include "engine/base/heap.h"
 
+enum { PREFIX_SIZE = sizeof(uint64_t) };
+
 struct item {
-    uint64_t prefix; /* big-endian; a shorter key is filled up with zeros */
+    uint64_t prefix; /* big-endian */
     size_t index;
 };
 
-static size_t common_size(const struct state_pair *pairs, size_t count)
+/* The first positions, ascending, within the shortest key at which keys differ; how many. */
+static size_t
+varying_positions(const struct state_pair *pairs, size_t count, size_t positions[PREFIX_SIZE])
 {
     struct bytes first = pairs[0].key;
-    size_t common = first.size;
+    size_t shortest = first.size;
     for (size_t i = 1; i < count; i++) {
-        struct bytes key = pairs[i].key;
-        common = common < key.size ? common : key.size;
-        size_t same = 0;
-        while (same < common && key.data[same] == first.data[same]) {
-            same++;
-        }
-        common = same;
+        shortest = pairs[i].key.size < shortest ? pairs[i].key.size : shortest;
     }
-    return common;
+    uint8_t *varies = heap_alloc(shortest + 1);
+    for (size_t i = 1; i < count; i++) {
+        for (size_t at = 0; at < shortest; at++) {
+            varies[at] |= pairs[i].key.data[at] ^ first.data[at];
+        }
+    }
+    size_t found = 0;
+    for (size_t at = 0; at < shortest && found < PREFIX_SIZE; at++) {
+        if (varies[at] != 0) {
+            positions[found++] = at;
+        }
+    }
+    heap_free(varies);
+    return found;
 }
 
-static uint64_t prefix_of(struct bytes key, size_t from)
+static uint64_t prefix_of(struct bytes key, const size_t *positions, size_t count)
 {
     uint64_t prefix = 0;
-    for (size_t i = 0; i < sizeof prefix; i++) {
-        uint8_t byte = from + i < key.size ? key.data[from + i] : 0;
-        prefix = prefix << 8 | byte;
+    for (size_t i = 0; i < count; i++) {
+        prefix = prefix << 8 | key.data[positions[i]];
     }
     return prefix;
 }
@@ -72,9 +83,10 @@ void state_order(struct state_pair *pairs, size_t count)
     struct item *items = heap_alloc_unset(2 * count * sizeof *items);
     struct item *in = items;
     struct item *out = items + count;
-    size_t common = common_size(pairs, count);
+    size_t positions[PREFIX_SIZE];
+    size_t varying = varying_positions(pairs, count, positions);
     for (size_t i = 0; i < count; i++) {
-        in[i] = (struct item){.prefix = prefix_of(pairs[i].key, common), .index = i};
+        in[i] = (struct item){.prefix = prefix_of(pairs[i].key, positions, varying), .index = i};
     }
     for (size_t width = 1; width < count; width *= 2) {
         for (size_t from = 0; from < count; from += 2 * width) {

@@ -205,16 +205,11 @@ int64_t state_store_count(const struct state_store *store)
     return state_map_count(store->at.map);
 }
 
-const struct bytes *
-state_store_keys(const struct state_store *store, struct arena *arena, size_t *count)
+struct state_pair *
+state_store_pairs(const struct state_store *store, struct arena *arena, size_t *count)
 {
     *count = (size_t)state_map_count(store->at.map);
-    const struct state_pair *pairs = state_map_sorted(store->at.map, arena);
-    struct bytes *keys = arena_alloc(arena, *count * sizeof *keys);
-    for (size_t i = 0; i < *count; i++) {
-        keys[i] = pairs[i].key;
-    }
-    return keys;
+    return state_map_pairs(store->at.map, arena);
 }
 
 /* ---- closing ----------------------------------------------------------------------------------

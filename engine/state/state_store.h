@@ -53,10 +53,11 @@ void state_store_put(struct state_store *store, struct bytes key, struct bytes v
 void state_store_remove(struct state_store *store, struct bytes key);
 int64_t state_store_count(const struct state_store *store);
 
-/* All keys as of now, in the order of their bytes: valid until the store is gone, safe against puts
- * and removes. */
-MUST_CHECK const struct bytes *
-state_store_keys(const struct state_store *store, struct arena *arena, size_t *count);
+/* All keys as of now, with their values, in no order that means anything (state_order sorts what is
+ * kept of them). An array in `arena`. Keys are valid until the store is gone, safe against puts and
+ * removes; a value until the next put of its key. */
+MUST_CHECK struct state_pair *
+state_store_pairs(const struct state_store *store, struct arena *arena, size_t *count);
 
 /* Write <version + 1>.delta (over one that is there: an earlier attempt's) and put the store back.
  * So is a <version + 1>.snapshot, where an earlier run of the batch left one: what is committed now

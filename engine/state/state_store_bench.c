@@ -9,6 +9,7 @@
 #include "engine/base/heap.h"
 #include "engine/base/process.h"
 #include "engine/state/state_file.h"
+#include "engine/state/state_order.h"
 #include "engine/state/state_store.h"
 
 /* ---- ports over memory --------------------------------------------------------------------------
@@ -179,10 +180,11 @@ static double scan(struct state_provider *provider, uint64_t rows)
     size_t count = 0;
     must(state_store_open(provider, 0, 1, &state, &diag), &diag);
     double start = seconds();
-    const struct bytes *keys = state_store_keys(state, &arena, &count);
+    struct state_pair *pairs = state_store_pairs(state, &arena, &count);
+    state_order(pairs, count);
     double spent = seconds() - start;
     require(count == rows);
-    require(keys[0].size == KEY_SIZE);
+    require(pairs[0].key.size == KEY_SIZE);
     state_store_abort(state);
     arena_free(&arena);
     return spent;
