@@ -63,7 +63,7 @@ bool embedded_kafka_fed(const struct embedded_kafka *kafka, int64_t *records);
 /* End it and wait for that (killed after 5 s). NULL is allowed. */
 void embedded_kafka_stop(struct embedded_kafka *kafka);
 
-/* The hidden command; `arguments[0]` is its name. Returns the exit code. */
-int embedded_kafka_main(int count, char **arguments);
+/* The hidden command; `arguments[0]` is its name. Ends the process: 0, or 1 after an error. */
+_Noreturn void embedded_kafka_main(int count, char **arguments);
 
 #endif

@@ -26,7 +26,7 @@ enum { PARTITIONS = 2, WAIT_US = 20000000 };
 int main(int count, char **arguments)
 {
     if (count > 1 && strcmp(arguments[1], EMBEDDED_KAFKA_COMMAND) == 0) {
-        return embedded_kafka_main(count - 1, arguments + 1);
+        embedded_kafka_main(count - 1, arguments + 1);
     }
     struct criterion_test_set *tests = criterion_initialize();
     int result =

@@ -160,21 +160,3 @@ bool mock_cluster_poll(struct mock_cluster *cluster, int wait_ms)
 {
     return rd_kafka_poll(cluster->producer, wait_ms) > 0;
 }
-
-void mock_cluster_stop(struct mock_cluster *cluster)
-{
-    if (cluster->topic != NULL) {
-        rd_kafka_topic_destroy(cluster->topic);
-    }
-    if (cluster->producer != NULL) {
-        (void)rd_kafka_purge(cluster->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_poll(cluster->producer, 0);
-    }
-    if (cluster->cluster != NULL) {
-        rd_kafka_mock_cluster_destroy(cluster->cluster);
-    }
-    if (cluster->producer != NULL) {
-        rd_kafka_destroy(cluster->producer);
-    }
-    *cluster = (struct mock_cluster){0};
-}

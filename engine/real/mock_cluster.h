@@ -1,6 +1,6 @@
 /* librdkafka's mock cluster with one topic, and a producer that puts records where feed.h wants
- * them. Of the helper process only: no process of the engine. Bounds and gaps of the mock:
- * kafka-semantics.md section 3; pacing.h keeps within them. */
+ * them. Of the helper process only: no process of the engine. The mock holds little of a partition:
+ * pacing.h keeps within that. It cannot be stopped: it ends with its process. */
 #ifndef ENGINE_REAL_MOCK_CLUSTER_H
 #define ENGINE_REAL_MOCK_CLUSTER_H
 
@@ -10,7 +10,7 @@ struct rd_kafka_s;
 struct rd_kafka_topic_s;
 struct rd_kafka_mock_cluster_s;
 
-struct mock_cluster { /* stays where it is while it runs; a zeroed one is stopped */
+struct mock_cluster { /* stays where it is */
     const struct feed *feed;
     struct rd_kafka_s *producer;
     struct rd_kafka_topic_s *topic;
@@ -39,8 +39,5 @@ MUST_CHECK enum status mock_cluster_produce(struct mock_cluster *cluster,
 /* Hear what became of records, waiting for at most `wait_ms`; true when there was something. One
  * that did not come to its place sets the diag. */
 bool mock_cluster_poll(struct mock_cluster *cluster, int wait_ms);
-
-/* Drops what is under way. */
-void mock_cluster_stop(struct mock_cluster *cluster);
 
 #endif

@@ -52,7 +52,7 @@ int main(int count, char **arguments)
         return executor_main(count, arguments); /* what `stream` starts; no command of a person */
     }
     if (count > 1 && strcmp(arguments[1], EMBEDDED_KAFKA_COMMAND) == 0) {
-        return embedded_kafka_main(count - 1, arguments + 1); /* hidden: stream starts it */
+        embedded_kafka_main(count - 1, arguments + 1); /* hidden: stream starts it */
     }
     if (cli_parse(count, arguments, &cli, &diag) != OK) {
         cli_complain(&diag);
