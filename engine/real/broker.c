@@ -183,26 +183,7 @@ static enum broker_error port_list_offsets(
 
 /* ---- which consumer ---- */
 
-static bool reads(const struct broker_consumer *consumer, const struct broker_fetch *fetch)
-{
-    return consumer->topic != NULL && consumer->partition == fetch->partition &&
-           strcmp(consumer->topic, fetch->topic) == 0;
-}
-
-/* How much a consumer that is idle is worth for `fetch`: one that goes on, one that lost its place
- * in this partition, one without work. 0: it may still be somebody's place. */
-static int worth(const struct broker_consumer *consumer, const struct broker_fetch *fetch)
-{
-    if (broker_consumer_fits(consumer, fetch)) {
-        return 3;
-    }
-    if (reads(consumer, fetch)) {
-        return 2;
-    }
-    return consumer->topic == NULL || consumer->stopped ? 1 : 0;
-}
-
-/* The idle one that is worth most, of those the one that was used longest ago; NULL: none. */
+/* The idle one that fits best, of those the one that was used longest ago; NULL: none. */
 static struct broker_consumer *best_idle(const struct broker_client *client,
                                          const struct broker_fetch *fetch)
 {
@@ -212,7 +193,9 @@ static struct broker_consumer *best_idle(const struct broker_client *client,
         if (consumer->busy) {
             continue;
         }
-        int more = best == NULL ? 1 : worth(consumer, fetch) - worth(best, fetch);
+        int more = best == NULL ? 1
+                                : (int)broker_consumer_fit(consumer, fetch) -
+                                      (int)broker_consumer_fit(best, fetch);
         if (more > 0 || (more == 0 && consumer->used < best->used)) {
             best = consumer;
         }
@@ -226,7 +209,7 @@ static struct broker_consumer *find_consumer(struct broker_client *client,
 {
     struct broker_consumer *best = best_idle(client, fetch);
     bool room = client->consumer_count < BROKER_CONSUMERS_MAX;
-    if (room && (best == NULL || worth(best, fetch) == 0)) {
+    if (room && (best == NULL || broker_consumer_fit(best, fetch) == BROKER_FIT_NONE)) {
         struct broker_consumer *made = broker_consumer_new(client);
         if (made != NULL) {
             client->consumers[client->consumer_count++] = made;
@@ -318,7 +301,10 @@ static void fetch_with(struct broker_client *client,
 {
     int64_t begin_us = real_wall_us();
     int64_t wait_us = fetch->wait_us;
-    if (!broker_consumer_fits(consumer, fetch)) {
+    enum broker_fit fit = broker_consumer_fit(consumer, fetch);
+    if (fit == BROKER_FIT_BACK) {
+        broker_consumer_go_back(consumer, fetch->offset);
+    } else if (fit != BROKER_FIT_HERE) {
         answer->error = broker_consumer_assign(consumer, fetch);
         if (answer->error != BROKER_NONE) {
             return;

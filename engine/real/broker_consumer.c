@@ -44,8 +44,8 @@ struct broker_consumer *broker_consumer_new(struct broker_client *client)
 
 static void drop_stash(struct broker_consumer *consumer)
 {
-    while (consumer->stash_at < consumer->stash_end) {
-        rd_kafka_message_destroy(consumer->stash[consumer->stash_at++]);
+    for (size_t i = 0; i < consumer->stash_end; i++) {
+        rd_kafka_message_destroy(consumer->stash[i]);
     }
     consumer->stash_at = 0;
     consumer->stash_end = 0;
@@ -69,11 +69,37 @@ void broker_consumer_free(struct broker_consumer *consumer)
 
 /* ---- position ---- */
 
-bool broker_consumer_fits(const struct broker_consumer *consumer, const struct broker_fetch *fetch)
+enum broker_fit broker_consumer_fit(const struct broker_consumer *consumer,
+                                    const struct broker_fetch *fetch)
 {
-    return consumer->topic != NULL && !consumer->stopped &&
-           consumer->partition == fetch->partition && consumer->position == fetch->offset &&
-           strcmp(consumer->topic, fetch->topic) == 0;
+    if (consumer->topic == NULL || consumer->stopped) {
+        return BROKER_FIT_FREE;
+    }
+    if (consumer->partition != fetch->partition || strcmp(consumer->topic, fetch->topic) != 0) {
+        return BROKER_FIT_NONE;
+    }
+    if (consumer->position == fetch->offset) {
+        return BROKER_FIT_HERE;
+    }
+    bool kept = consumer->stash_at > 0 && fetch->offset >= consumer->stash_position &&
+                fetch->offset < consumer->position;
+    return kept ? BROKER_FIT_BACK : BROKER_FIT_PARTITION;
+}
+
+void broker_consumer_go_back(struct broker_consumer *consumer, int64_t offset)
+{
+    require(offset >= consumer->stash_position);
+    require(offset < consumer->position);
+    /* To the last record below `offset`, and one on: an end of the partition that stands between
+     * is met again. */
+    while (consumer->stash_at > 0) {
+        const rd_kafka_message_t *message = consumer->stash[consumer->stash_at - 1];
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < offset) {
+            break;
+        }
+        consumer->stash_at--;
+    }
+    consumer->position = offset;
 }
 
 struct assign_call {
@@ -115,9 +141,10 @@ enum broker_error broker_consumer_assign(struct broker_consumer *consumer,
 static void take(void *argument)
 {
     struct broker_consumer *consumer = argument;
+    drop_stash(consumer);
+    consumer->stash_position = consumer->position;
     ssize_t taken =
         rd_kafka_consume_batch_queue(consumer->queue, 0, consumer->stash, BROKER_STASH_MAX);
-    consumer->stash_at = 0;
     consumer->stash_end = taken > 0 ? (size_t)taken : 0;
 }
 
@@ -175,7 +202,7 @@ static void take_records(struct broker_consumer *consumer,
     answer->records = arena_alloc(arena, count * sizeof *answer->records);
     uint8_t *copies = arena_alloc(arena, bytes + 1);
     for (size_t i = 0; i < count; i++) {
-        rd_kafka_message_t *message = consumer->stash[consumer->stash_at++];
+        const rd_kafka_message_t *message = consumer->stash[consumer->stash_at++];
         if (message->offset >= consumer->position) {
             rd_kafka_timestamp_type_t type;
             struct broker_record *record = &answer->records[answer->count++];
@@ -185,7 +212,6 @@ static void take_records(struct broker_consumer *consumer,
             record->value = copy_bytes(&copies, message->payload, message->len);
             consumer->position = message->offset + 1;
         }
-        rd_kafka_message_destroy(message);
     }
     consumer->unannounced += (int64_t)(bytes + count * RECORD_BYTES);
 }
@@ -199,7 +225,7 @@ static bool at_event(const struct broker_consumer *consumer)
 /* What is no record: the end of the partition, or an error. */
 static enum broker_error take_event(struct broker_consumer *consumer)
 {
-    rd_kafka_message_t *message = consumer->stash[consumer->stash_at++];
+    const rd_kafka_message_t *message = consumer->stash[consumer->stash_at++];
     enum broker_error error = BROKER_NONE;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         /* Beyond the position when the last slots hold nothing that is shown. */
@@ -213,7 +239,6 @@ static enum broker_error take_event(struct broker_consumer *consumer)
          * To assign it anew is right after any of them. */
         consumer->stopped = true;
     }
-    rd_kafka_message_destroy(message);
     return error;
 }
 

@@ -42,8 +42,11 @@ struct broker_consumer {
     bool busy;
     uint64_t used;       /* the turn in which it was used last */
     int64_t unannounced; /* bytes taken since librdkafka was told to look at its queue again */
-    rd_kafka_message_t *stash[BROKER_STASH_MAX]; /* taken from the queue, not answered yet */
-    size_t stash_at;
+    /* What was taken from the queue at once. What was answered of it is kept until more is taken: a
+     * range that ends inside an answer is followed by one that begins there. */
+    rd_kafka_message_t *stash[BROKER_STASH_MAX];
+    int64_t stash_position; /* before the first of it */
+    size_t stash_at;        /* not answered from here on */
     size_t stash_end;
 };
 
@@ -109,8 +112,19 @@ enum broker_error broker_query_offsets(struct broker_handle *handle,
 struct broker_consumer *broker_consumer_new(struct broker_client *client);
 void broker_consumer_free(struct broker_consumer *consumer);
 
-/* Does it stand where `fetch` asks? */
-bool broker_consumer_fits(const struct broker_consumer *consumer, const struct broker_fetch *fetch);
+/* How it stands to the place that `fetch` asks for. */
+enum broker_fit {
+    BROKER_FIT_NONE,      /* in the middle of something else */
+    BROKER_FIT_FREE,      /* it has no place, or one that leads nowhere */
+    BROKER_FIT_PARTITION, /* elsewhere in this partition */
+    BROKER_FIT_BACK,      /* in what it answered last: broker_consumer_go_back */
+    BROKER_FIT_HERE,
+};
+enum broker_fit broker_consumer_fit(const struct broker_consumer *consumer,
+                                    const struct broker_fetch *fetch);
+
+/* Step back into what was answered last. */
+void broker_consumer_go_back(struct broker_consumer *consumer, int64_t offset);
 
 /* Assign it there; what it had read ahead is void. */
 enum broker_error broker_consumer_assign(struct broker_consumer *consumer,

@@ -21,7 +21,8 @@
 enum { WORLD_WAIT_MS = 20000 };
 
 struct broker_world {
-    rd_kafka_t *producer;          /* also the owner of the mock cluster */
+    rd_kafka_t *producer;
+    rd_kafka_t *mock_owner;
     rd_kafka_mock_cluster_t *mock; /* NULL: a real Kafka */
     char servers[128];
     char topic[128];
@@ -54,15 +55,13 @@ static inline rd_kafka_t *world_producer(const char *servers)
 /* `brokers` of the mock cluster; 0: the real Kafka at `servers`. */
 static inline void world_open(struct broker_world *world, int brokers, const char *servers)
 {
-    *world = (struct broker_world){.producer = world_producer(NULL)};
+    *world = (struct broker_world){0};
     if (brokers > 0) {
-        world->mock = rd_kafka_mock_cluster_new(world->producer, brokers);
+        world->mock_owner = world_producer(NULL);
+        world->mock = rd_kafka_mock_cluster_new(world->mock_owner, brokers);
         servers = rd_kafka_mock_cluster_bootstraps(world->mock);
-        (void)rd_kafka_brokers_add(world->producer, servers);
-    } else {
-        rd_kafka_destroy(world->producer);
-        world->producer = world_producer(servers);
     }
+    world->producer = world_producer(servers);
     (void)snprintf(world->servers, sizeof world->servers, "%s", servers);
     struct diag diag = {0};
     const struct real_config config = {.role = ROLE_DRIVER, .name = "test"};
@@ -72,10 +71,11 @@ static inline void world_open(struct broker_world *world, int brokers, const cha
 static inline void world_close(struct broker_world *world)
 {
     real_process_free(world->process);
+    rd_kafka_destroy(world->producer);
     if (world->mock != NULL) {
         rd_kafka_mock_cluster_destroy(world->mock);
+        rd_kafka_destroy(world->mock_owner);
     }
-    rd_kafka_destroy(world->producer);
 }
 
 static inline enum status world_configure(struct broker_world *world, struct diag *diag)
@@ -150,10 +150,6 @@ static inline void world_create_real_topic(struct broker_world *world, int parti
     world_wait_result(queue, RD_KAFKA_EVENT_CREATETOPICS_RESULT);
     rd_kafka_NewTopic_destroy(topic);
     rd_kafka_queue_destroy(queue);
-    for (int tries = 0; !world_topic_ready(world, partitions); tries++) {
-        cr_assert(lt(int, tries, 200));
-        (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-    }
 }
 
 /* A fresh topic, empty; its name is in world->topic. */
@@ -170,6 +166,11 @@ static inline void world_create_topic(struct broker_world *world, int partitions
         cr_assert(eq(int, rd_kafka_mock_topic_create(world->mock, world->topic, partitions, 1), 0));
     } else {
         world_create_real_topic(world, partitions);
+    }
+    /* Also so that the producer is connected, or its first records wait a second for that. */
+    for (int tries = 0; !world_topic_ready(world, partitions); tries++) {
+        cr_assert(lt(int, tries, 200));
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
 }
 
