@@ -181,14 +181,16 @@ world_send(struct broker_world *world, int32_t partition, int64_t timestamp_ms, 
 {
     void *data = NULL;
     memcpy(&data, &value.data, sizeof data); /* librdkafka copies it, and forgot to say const */
-    rd_kafka_resp_err_t error = rd_kafka_producev(world->producer,
-                                                  RD_KAFKA_V_TOPIC(world->topic),
-                                                  RD_KAFKA_V_PARTITION(partition),
-                                                  RD_KAFKA_V_TIMESTAMP(timestamp_ms),
-                                                  RD_KAFKA_V_VALUE(data, value.size),
-                                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                                  RD_KAFKA_V_END);
-    cr_assert(eq(int, error, 0), "%s", rd_kafka_err2str(error));
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = world->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = data, .size = value.size}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    rd_kafka_error_t *error =
+        rd_kafka_produceva(world->producer, parts, sizeof parts / sizeof *parts);
+    cr_assert(error == NULL, "%s", rd_kafka_error_string(error));
 }
 
 static inline void world_flush(struct broker_world *world)
