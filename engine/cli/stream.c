@@ -17,6 +17,8 @@
 #define CLASS     "INVALID_ARGUMENT"
 #define LOCK_NAME ".aftershock-lock"
 
+enum { OVERRIDES_OWN = 2 };
+
 /* ---- the pipeline */
 
 static enum status read_pipeline(struct stream *stream, struct diag *diag)
@@ -41,7 +43,7 @@ static enum status read_pipeline(struct stream *stream, struct diag *diag)
     return failed ? diag_fail(diag, CLASS, "%s cannot be read: is it a directory?", path) : OK;
 }
 
-/* --set in order, then --once: the last word wins. */
+/* --set in order, then what this command says itself: the last word wins. */
 static void collect_overrides(struct stream *stream)
 {
     const struct option_override *sets = stream->options->sets;
@@ -49,11 +51,15 @@ static void collect_overrides(struct stream *stream)
     while (sets[count].name != NULL) {
         count++;
     }
-    stream->overrides = arena_alloc(&stream->arena, (count + 2) * sizeof *stream->overrides);
+    stream->overrides =
+        arena_alloc(&stream->arena, (count + OVERRIDES_OWN + 1) * sizeof *stream->overrides);
     memcpy(stream->overrides, sets, count * sizeof *sets);
-    if (stream->options->once) {
-        stream->overrides[count] = (struct option_override){"availableNow", "true"};
-    }
+    stream->override_count = count;
+}
+
+static void override(struct stream *stream, const char *name, const char *value)
+{
+    stream->overrides[stream->override_count++] = (struct option_override){name, value};
 }
 
 static enum status compile(struct stream *stream, struct diag *diag)
@@ -246,18 +252,33 @@ static enum status run_driver(struct stream *stream, struct diag *diag)
     return end == DRIVER_ERROR ? ERR_FAILED : OK;
 }
 
+/* An embedded Kafka has a say in what the query is told. */
+static enum status find_kafka(struct stream *stream, struct diag *diag)
+{
+    TRY(stream_feed_start(stream, diag));
+    if (stream->kafka != NULL) {
+        override(stream, "kafka.bootstrap.servers", embedded_kafka_bootstrap(stream->kafka));
+    }
+    stream->stop_when_fed = stream->options->once && stream_feed_waits(stream);
+    if (stream->options->once && !stream->stop_when_fed) {
+        override(stream, "availableNow", "true");
+    }
+    return OK;
+}
+
 static void entry(void *argument)
 {
     struct stream *stream = argument;
     struct diag *diag = stream->diag;
     struct signals signals;
-    enum status status = take_places(stream, diag);
     stream->end = STREAM_REFUSED;
-    if (status == OK) {
+    if (take_places(stream, diag) == OK && find_kafka(stream, diag) == OK) {
         signals_hear(&signals, stream->process->loop, heard, stream);
-        stream->end = run_driver(stream, diag) == OK ? STREAM_DONE : STREAM_FAILED;
+        bool fine = run_driver(stream, diag) == OK && !diag->set;
+        stream->end = fine ? STREAM_DONE : STREAM_FAILED;
         signals_forget(&signals);
     }
+    stream_feed_stop(stream);
     leave_places(stream);
 }
 

@@ -15,6 +15,7 @@ struct stream_options {
     bool once;                          /* availableNow: end when what is there has been read */
     const char *root;          /* stands before every path of the pipeline; NULL: nothing */
     const char *objects;       /* the directory that is the object store; NULL: plain files */
+    const char *feed;          /* --embedded-kafka --feed, as given; NULL: a real Kafka */
     const char *progress_file; /* each lastProgress object, a line each; NULL: none */
     const char *trace_file;    /* NULL: none */
     /* A sentence for whoever runs this: where it resumes, what was lost. */

@@ -1,8 +1,8 @@
 /* What `aftershock stream` says: sentences about the query, a line a batch. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
+#include "engine/base/check.h"
 #include "engine/base/fiber.h"
 #include "engine/cli/stream_internal.h"
 
@@ -37,7 +37,7 @@ void stream_resumed(void *context, const struct driver_resumption *resumption)
 
 void stream_told(void *context, const struct trace_entry *entry)
 {
-    const struct stream *stream = context;
+    struct stream *stream = context;
     const char *text = entry->text == NULL ? "" : entry->text;
     struct buf line = {0};
     switch (entry->kind) {
@@ -73,6 +73,9 @@ void stream_told(void *context, const struct trace_entry *entry)
                    entry->c,
                    text);
         break;
+    case EVENT_WATERMARK:
+        stream->watermark_moved = entry->a != entry->b;
+        return;
     default:
         return;
     }
@@ -82,13 +85,6 @@ void stream_told(void *context, const struct trace_entry *entry)
 }
 
 /* ---- a line a batch, out of lastProgress */
-
-struct batch_words {
-    struct bytes json;
-    struct buf line;
-    bool worth; /* an idle query says its last batch again: no news */
-    int64_t last;
-};
 
 static int64_t number(json_t *object, const char *key)
 {
@@ -112,55 +108,67 @@ static void put_number(struct buf *out, int64_t value, int width)
     buf_printf(out, "%*s", width, grouped + at);
 }
 
-static void put_batch(void *argument)
+static void put_batch(struct buf *line, json_t *progress)
 {
-    struct batch_words *words = argument;
-    json_t *root = json_loadb((const char *)words->json.data, words->json.size, 0, NULL);
-    if (root == NULL) {
-        return;
-    }
-    int64_t batch = number(root, "batchId");
-    int64_t took_ms = number(json_object_get(root, "durationMs"), "triggerExecution");
-    json_t *sink = json_object_get(root, "sink");
-    json_t *event_time = json_object_get(root, "eventTime");
-    words->worth = batch != words->last;
-    words->last = batch;
-    buf_printf(&words->line, "batch %" PRId64 ": ", batch);
-    put_number(&words->line, number(root, "numInputRows"), 9);
-    buf_text(&words->line, " rows in, ");
-    put_number(&words->line, number(sink, "numOutputRows"), 7);
-    buf_printf(&words->line, " out, %4" PRId64 ".%03d s", took_ms / 1000, (int)(took_ms % 1000));
-    double rate = json_real_value(json_object_get(root, "processedRowsPerSecond"));
-    put_number(&words->line, (int64_t)rate, 10);
-    buf_text(&words->line, " rows/s");
+    int64_t took_ms = number(json_object_get(progress, "durationMs"), "triggerExecution");
+    json_t *sink = json_object_get(progress, "sink");
+    json_t *event_time = json_object_get(progress, "eventTime");
+    buf_printf(line, "batch %" PRId64 ": ", number(progress, "batchId"));
+    put_number(line, number(progress, "numInputRows"), 9);
+    buf_text(line, " rows in, ");
+    put_number(line, number(sink, "numOutputRows"), 7);
+    buf_printf(line, " out, %4" PRId64 ".%03d s", took_ms / 1000, (int)(took_ms % 1000));
+    double rate = json_real_value(json_object_get(progress, "processedRowsPerSecond"));
+    put_number(line, (int64_t)rate, 10);
+    buf_text(line, " rows/s");
     const char *watermark = json_string_value(json_object_get(event_time, "watermark"));
     if (watermark != NULL) {
-        buf_printf(&words->line, ", watermark %s", watermark);
+        buf_printf(line, ", watermark %s", watermark);
     }
-    buf_byte(&words->line, '\0');
-    json_decref(root);
+    buf_byte(line, '\0');
 }
 
-static void say_batch(struct stream *stream, struct bytes line)
+/* An idle query says its last batch again: no news. */
+static void say_batch(struct stream *stream, json_t *progress)
 {
-    struct batch_words words = {.json = line, .last = stream->last_batch};
-    fiber_on_thread_stack(put_batch, &words);
-    if (words.worth) {
-        stream->last_batch = words.last;
-        stream->options->batch((const char *)words.line.data);
+    struct buf line = {0};
+    int64_t batch = number(progress, "batchId");
+    if (batch != stream->last_batch) {
+        stream->last_batch = batch;
+        put_batch(&line, progress);
+        stream->options->batch((const char *)line.data);
+        buf_free(&line);
     }
-    buf_free(&words.line);
+}
+
+struct progress_line {
+    struct stream *stream;
+    struct bytes json;
+};
+
+static void read_progress(void *argument)
+{
+    const struct progress_line *line = argument;
+    struct stream *stream = line->stream;
+    json_t *progress = json_loadb((const char *)line->json.data, line->json.size, 0, NULL);
+    require(progress != NULL); /* it is ours */
+    if (stream->options->batch != NULL) {
+        say_batch(stream, progress);
+    }
+    if (stream->kafka != NULL) {
+        stream_feed_progress(stream, progress);
+    }
+    json_decref(progress);
 }
 
 void stream_progress(void *context, struct bytes line)
 {
     struct stream *stream = context;
+    struct progress_line whole = {.stream = stream, .json = line};
     if (stream->progress != NULL) {
         (void)fwrite(line.data, 1, line.size, stream->progress);
         (void)fputc('\n', stream->progress);
         (void)fflush(stream->progress);
     }
-    if (stream->options->batch != NULL) {
-        say_batch(stream, line);
-    }
+    fiber_on_thread_stack(read_progress, &whole);
 }

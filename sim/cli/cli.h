@@ -41,6 +41,8 @@ struct cli {
     unsigned executors;  /* stream --executors; 0: as many as there are cores */
     bool once;           /* stream --once: what is there, and end */
     const char *objects; /* stream --objects DIR: the object store */
+    const char *feed;    /* stream --feed TOPIC=FILE... */
+    bool embedded_kafka; /* stream --embedded-kafka */
     const char *records; /* verify --records topic=FILE[,partitions=N] */
     bool partial;        /* verify: the query has not read everything */
     bool json;

@@ -44,6 +44,8 @@ int command_help(const struct cli *cli)
         "  --records T=FILE[,partitions=N]  verify: what topic T held; line i is in partition i % "
         "N\n"
         "  --partial      verify: the query has not read all of it\n"
+        "  --embedded-kafka  stream: a Kafka for a demo, in a process of its own, fed by\n"
+        "  --feed TOPIC=FILE[@RATE][,partitions=N]  one record a line, such as @2000/s\n"
         "  --report DIR   recovery.png, recovery.svg, recovery.csv, result.json, junit.xml\n"
         "  --root DIR     the folder that no scenario path may leave (default: the nearest one\n"
         "                 upwards that holds aftershock.json); stream, verify: before every path\n"

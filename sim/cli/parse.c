@@ -67,6 +67,8 @@ static const struct {
     {"--executors", true, " stream "},
     {"--once", false, " stream "},
     {"--objects", true, " stream "},
+    {"--embedded-kafka", false, " stream "},
+    {"--feed", true, " stream "},
     {"--records", true, " verify "},
     {"--partial", false, " verify "},
     {"--snappy-literals", false, NULL},
@@ -195,6 +197,7 @@ static bool take_flag(struct cli *cli, const char *option)
                  {"--until-failure", &cli->until_failure},
                  {"--resolve", &cli->resolve},
                  {"--once", &cli->once},
+                 {"--embedded-kafka", &cli->embedded_kafka},
                  {"--partial", &cli->partial},
                  {"--snappy-literals", &cli->snappy_literals}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -361,6 +364,12 @@ static enum status check_options(const struct cli *cli, struct diag *diag)
     if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0 && cli->for_us == 0) {
         return diag_fail(
             diag, "USAGE", "swarm needs --seeds A..B, such as --seeds 1..1000, or --for 10m");
+    }
+    if (cli->embedded_kafka != (cli->feed != NULL)) {
+        return diag_fail(diag,
+                         "USAGE",
+                         "--embedded-kafka and --feed TOPIC=FILE go together: %s is missing",
+                         cli->embedded_kafka ? "--feed" : "--embedded-kafka");
     }
     if (cli->resolve && (cli->file_count > 1 || cli->seed == 0)) {
         return diag_fail(diag, "USAGE", "--resolve prints what one seed draws: one file, --seed N");

@@ -43,6 +43,7 @@ int command_stream(const struct cli *cli)
         .once = cli->once,
         .root = cli->root,
         .objects = cli->objects,
+        .feed = cli->feed,
         .progress_file = cli->progress_file,
         .trace_file = cli->trace_file,
         .say = say,
