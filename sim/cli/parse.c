@@ -224,6 +224,7 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
                  {"--resume", &cli->resume},
                  {"--table", &cli->table_dir},
                  {"--objects", &cli->objects},
+                 {"--feed", &cli->feed},
                  {"--records", &cli->records},
                  {"--checkpoint", &cli->checkpoint_dir}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
