@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "engine/base/check.h"
@@ -53,8 +54,12 @@ static void collect_overrides(struct stream *stream)
     }
     stream->overrides =
         arena_alloc(&stream->arena, (count + OVERRIDES_OWN + 1) * sizeof *stream->overrides);
-    memcpy(stream->overrides, sets, count * sizeof *sets);
-    stream->override_count = count;
+    for (size_t i = 0; i < count; i++) {
+        bool trigger = strcasecmp(sets[i].name, "processingTime") == 0;
+        if (!trigger || !stream->options->once) { /* --once takes the trigger's place */
+            stream->overrides[stream->override_count++] = sets[i];
+        }
+    }
 }
 
 static void override(struct stream *stream, const char *name, const char *value)
