@@ -54,6 +54,16 @@ static size_t error_offset(const json_error_t *error, size_t size)
     return offset < size ? offset : size;
 }
 
+/* jansson quotes the token that it could not use, which may be half of a password. Line and column
+ * say where it stands; only a single byte or the end of the file says more. */
+static void hide_token(char *text)
+{
+    char *near = strstr(text, " near '");
+    if (near != NULL && strlen(near) > strlen(" near '}'")) {
+        *near = '\0';
+    }
+}
+
 /* A message is one line, whatever a file holds. UTF-8 stays. */
 static void make_printable(char *text)
 {
@@ -68,6 +78,7 @@ static enum status fail_parse(const struct load *load, struct diag *diag)
 {
     char text[JSON_ERROR_TEXT_LENGTH];
     (void)snprintf(text, sizeof text, "%s", load->error.text);
+    hide_token(text);
     make_printable(text);
     place_at(diag, load->file, load->text, error_offset(&load->error, load->text.size));
     if (load->text.size >= 3 && memcmp(load->text.data, "\xef\xbb\xbf", 3) == 0) {
@@ -242,6 +253,7 @@ enum status document_fail(const struct document *document,
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    hide_token(text);
     make_printable(text);
     return diag_fail(diag, error_class, "%s", text);
 }

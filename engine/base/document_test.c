@@ -139,12 +139,17 @@ Test(document, surrogate_pairs_are_one_key)
 Test(document, what_is_not_json_is_refused_with_its_place)
 {
     expect_refused("{\"a\": 1,\n \"b\" 2}", "f.json:2:6: not JSON: ':' expected near '2' [BAD]");
-    expect_refused("{\"a\": tru}", "f.json:1:7: not JSON: invalid token near 'tru' [BAD]");
+    expect_refused("{\"a\": tru}", "f.json:1:7: not JSON: invalid token [BAD]");
     expect_refused("{\"a\": 1", "f.json:1:8: not JSON: '}' expected near end of file [BAD]");
     expect_refused("", "f.json:1:1: not JSON: '[' or '{' expected near end of file [BAD]");
     expect_refused("{} x", "f.json:1:4: not JSON: end of file expected near 'x' [BAD]");
     expect_refused("{\"a\": \"\xFF\"}",
                    "f.json:1:7: not JSON: unable to decode byte 0xff near '\"' [BAD]");
+    /* What may be half of a password is not quoted. */
+    expect_refused("{\"password\": hunter2}", "f.json:1:14: not JSON: invalid token [BAD]");
+    expect_refused("{\"password\" \"hunter2\"}", "f.json:1:13: not JSON: ':' expected [BAD]");
+    expect_refused("{\"password\": \"hunter2\n}",
+                   "f.json:1:14: not JSON: unexpected newline [BAD]");
     expect_refused("7", "f.json:1:1: not JSON: '[' or '{' expected near '7' [BAD]");
 }
 

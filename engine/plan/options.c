@@ -8,56 +8,16 @@
 #include "engine/base/units.h"
 #include "engine/plan/options_table.h"
 
-static const char *const kind_names[] = {
-    [KIND_TEXT] = "text",
-    [KIND_BOOL] = "bool",
-    [KIND_INT] = "int",
-    [KIND_DURATION] = "duration",
-    [KIND_MILLISECONDS] = "milliseconds",
-    [KIND_SIZE] = "size",
-    [KIND_OFFSETS] = "offsets",
-    [KIND_INTERVAL] = "duration",
-    [KIND_NOW] = "bool",
-    [KIND_ONLY] = "only",
+/* The words of a kind, as Kafka documents them; NULL behind the last. */
+enum { WORDS_MAX = 4 };
+static const char *const kind_words[][WORDS_MAX + 1] = {
+    [KIND_ISOLATION] = {"read_uncommitted", "read_committed"},
+    [KIND_PROTOCOL] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"},
+    [KIND_MECHANISM] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
+    [KIND_ENDPOINT] = {"https", "none"},
 };
 
 #define FIELD(name) offsetof(struct options, name)
-
-static bool same_name(const char *known, const char *name)
-{
-    return strncmp(known, "spark.", 6) == 0 ? strcmp(known, name) == 0 : fold_equal(known, name);
-}
-
-int options_find(const char *name)
-{
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
-        if (same_name(options_table[i].name, name)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-bool options_describe(size_t index, struct option_description *description)
-{
-    for (size_t i = 0; i <= index; i++) {
-        if (options_table[i].name == NULL) {
-            return false;
-        }
-    }
-    const struct option *option = &options_table[index];
-    bool limited = option->kind == KIND_INT;
-    *description = (struct option_description){
-        .name = option->name,
-        .kind = kind_names[option->kind],
-        .standard = option->standard == NULL ? "" : option->standard,
-        .help = option->help,
-        .min = limited ? option->min : 0,
-        .max = limited ? option->max : 0,
-        .scope = option->scope,
-    };
-    return true;
-}
 
 /* Decimal digits with an optional minus. False: none, something else, or beyond int64. */
 static bool int_parse(const char *text, int64_t *value)
@@ -86,9 +46,16 @@ static bool bool_parse(const char *text, bool *value)
 static enum status
 refuse(const struct option *option, const char *value, const char *expected, struct diag *diag)
 {
+    if (option->kind == KIND_SECRET) {
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "option \"%s\" (a secret, so not shown): expected %s",
+                         option->name,
+                         expected);
+    }
     return diag_fail(diag,
                      "INVALID_OPTION",
-                     "option \"%s\" is \"%s\"; expected %s",
+                     "option \"%s\" is \"%.200s\"; expected %s",
                      option->name,
                      value,
                      expected);
@@ -162,6 +129,38 @@ static enum status set_text(struct options *options,
     return OK;
 }
 
+/* The word as Kafka documents it; NULL: none of them. */
+static const char *find_word(enum option_kind kind, const char *value)
+{
+    if (kind == KIND_ENDPOINT && *value == '\0') {
+        return "none"; /* Kafka's way to say it */
+    }
+    for (const char *const *word = kind_words[kind]; *word != NULL; word++) {
+        if (fold_equal(*word, value)) {
+            return *word;
+        }
+    }
+    return NULL;
+}
+
+static enum status check_word(const struct option *option, const char *value, struct diag *diag)
+{
+    if (find_word(option->kind, value) != NULL) {
+        return OK;
+    }
+    char expected[128];
+    size_t size = 0;
+    const char *const *words = kind_words[option->kind];
+    for (size_t i = 0; words[i] != NULL; i++) {
+        const char *comma = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
+        int more = snprintf(expected + size, sizeof expected - size, "%s%s", comma, words[i]);
+        require(more > 0);
+        size += (size_t)more;
+        require(size < sizeof expected);
+    }
+    return refuse(option, value, expected, diag);
+}
+
 static enum status
 set_bool(struct options *options, const struct option *option, const char *value, struct diag *diag)
 {
@@ -212,6 +211,7 @@ static enum status set_known(struct options *options,
 {
     switch (option->kind) {
     case KIND_TEXT:
+    case KIND_SECRET:
     case KIND_OFFSETS:
         return set_text(options, arena, option, value, diag);
     case KIND_BOOL:
@@ -223,7 +223,7 @@ static enum status set_known(struct options *options,
         }
         return diag_fail(diag,
                          "INVALID_OPTION",
-                         "option \"%s\" is \"%s\": %s; only %s is",
+                         "option \"%s\" is \"%.200s\": %s; only %s is",
                          option->name,
                          value,
                          option->help,
@@ -234,36 +234,71 @@ static enum status set_known(struct options *options,
     case KIND_SIZE:
     case KIND_INTERVAL:
         return set_number(options, option, value, diag);
+    case KIND_ISOLATION:
+    case KIND_PROTOCOL:
+    case KIND_MECHANISM:
+    case KIND_ENDPOINT:
+        return check_word(option, value, diag);
     }
     require(false);
     return ERR_FAILED;
 }
 
-static enum status refuse_name(const char *name, struct diag *diag)
+/* ---- the client's own ---------------------------------------------------------------------- */
+
+/* A value that was taken, as Kafka's own client reads it. */
+static const char *client_value(struct arena *arena, const struct option *option, const char *value)
 {
-    for (const struct refused_option *refused = options_refused; refused->name != NULL; refused++) {
-        if (same_name(refused->name, name)) {
-            return diag_fail(diag,
-                             "INVALID_OPTION",
-                             "option \"%s\" cannot apply: %s",
-                             refused->name,
-                             refused->why);
+    struct diag diag = {0};
+    int64_t number = 0;
+    bool flag = false;
+    switch ((int)option->kind) {
+    case KIND_BOOL:
+        (void)bool_parse(value, &flag);
+        return flag ? "true" : "false";
+    case KIND_MILLISECONDS:
+    case KIND_SIZE:
+    case KIND_INT:
+        require(number_parse(option, value, &number, &diag) == OK);
+        if (option->kind == KIND_MILLISECONDS) {
+            number = (number + US_PER_MS - 1) / US_PER_MS; /* a deadline never becomes none */
         }
+        return arena_printf(arena, "%lld", (long long)number);
+    case KIND_ISOLATION:
+    case KIND_PROTOCOL:
+    case KIND_MECHANISM:
+    case KIND_ENDPOINT:
+        return find_word(option->kind, value);
+    default:
+        return arena_strdup(arena, value);
     }
-    const char *candidates[OPTIONS_MAX + 1] = {0};
-    for (size_t i = 0; options_table[i].name != NULL; i++) {
-        require(i < OPTIONS_MAX);
-        candidates[i] = options_table[i].name;
+}
+
+/* Put one into the list of what was given, instead of an earlier word on it. */
+static void keep_for_client(struct options *options,
+                            struct arena *arena,
+                            const struct option *option,
+                            const char *value)
+{
+    struct broker_option one = {.name = option->name + strlen(KAFKA_PREFIX),
+                                .value = client_value(arena, option, value)};
+    const struct broker_option *old = options->kafka;
+    size_t count = 0;
+    while (old != NULL && old[count].name != NULL) {
+        count++;
     }
-    const char *nearest = diag_nearest(name, candidates);
-    if (nearest != NULL) {
-        return diag_fail(
-            diag, "INVALID_OPTION", "unknown option \"%s\"; did you mean \"%s\"?", name, nearest);
+    struct broker_option *all = arena_alloc(arena, (count + 2) * sizeof *all);
+    size_t size = 0;
+    size_t from = 0;
+    for (; from < count && strcmp(old[from].name, one.name) < 0; from++) {
+        all[size++] = old[from];
     }
-    return diag_fail(diag,
-                     "INVALID_OPTION",
-                     "unknown option \"%s\"; `aftershock list` names every option",
-                     name);
+    all[size++] = one;
+    from += from < count && strcmp(old[from].name, one.name) == 0 ? 1 : 0;
+    for (; from < count; from++) {
+        all[size++] = old[from];
+    }
+    options->kafka = all;
 }
 
 enum status options_set(struct options *options,
@@ -275,9 +310,14 @@ enum status options_set(struct options *options,
     require(arena != NULL);
     int index = options_find(name);
     if (index < 0) {
-        return refuse_name(name, diag);
+        return options_refuse_name(arena, name, diag);
     }
-    return set_known(options, arena, &options_table[index], value, diag);
+    const struct option *option = &options_table[index];
+    TRY(set_known(options, arena, option, value, diag));
+    if (strncmp(option->name, KAFKA_PREFIX, strlen(KAFKA_PREFIX)) == 0) {
+        keep_for_client(options, arena, option, value);
+    }
+    return OK;
 }
 
 void options_defaults(struct options *options)
@@ -310,21 +350,33 @@ bool options_plain_path(const char *path)
     }
 }
 
+static enum status
+check_path(const char *name, const char *path, const char *such, struct diag *diag)
+{
+    if (options_plain_path(path)) {
+        return OK;
+    }
+    return diag_fail(diag,
+                     "INVALID_OPTION",
+                     "option \"%s\" is \"%.200s\"; expected an absolute path without empty, "
+                     "\".\" or \"..\" parts, such as %s",
+                     name,
+                     path,
+                     such);
+}
+
 enum status options_check(const struct options *options, struct diag *diag)
 {
     if (options->checkpoint_location == NULL) {
         return diag_fail(diag,
                          "INVALID_OPTION",
                          "option \"checkpointLocation\" is missing: without it a restart knows "
-                         "nothing; give a directory under /shared");
+                         "nothing; give the absolute path of a directory");
     }
-    if (!options_plain_path(options->checkpoint_location)) {
-        return diag_fail(diag,
-                         "INVALID_OPTION",
-                         "option \"checkpointLocation\" is \"%s\"; expected an absolute path "
-                         "without empty, \".\" or \"..\" parts, such as "
-                         "/shared/checkpoints/flights",
-                         options->checkpoint_location);
+    TRY(check_path(
+        "checkpointLocation", options->checkpoint_location, "/shared/checkpoints/flights", diag));
+    if (options->local_dir != NULL) {
+        TRY(check_path("spark.local.dir", options->local_dir, "/var/tmp/aftershock", diag));
     }
     if (options->executor_heartbeat_us >= options->network_timeout_us) {
         char heartbeat[48];

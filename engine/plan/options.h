@@ -13,6 +13,9 @@
 #include "engine/base/diag.h"
 #include "engine/ports/broker.h"
 
+/* Room for every option there is. */
+enum { OPTIONS_MAX = 96 };
+
 enum trigger_kind { TRIGGER_PROCESSING_TIME, TRIGGER_AVAILABLE_NOW };
 
 struct options {
@@ -29,19 +32,23 @@ struct options {
     int64_t network_timeout_us; /* spark.network.timeout, default 120s: a silent executor is lost */
     int64_t executor_cores;     /* spark.executor.cores: task slots an executor, default 1 */
     int64_t request_timeout_us; /* kafka.request.timeout.ms, default 30s */
+    int64_t api_timeout_us;     /* kafka.default.api.timeout.ms, default 60s */
     int64_t poll_timeout_us;    /* kafkaConsumer.pollTimeoutMs, default spark.network.timeout */
     bool poll_timeout_given;    /* else it follows spark.network.timeout */
     int64_t fetch_retries;      /* fetchOffset.numRetries, default 3 */
     int64_t fetch_retry_interval_us; /* fetchOffset.retryIntervalMs, default 1s */
     int64_t fetch_bytes_max;         /* kafka.max.partition.fetch.bytes, default 1 MiB */
-    const struct broker_option
-        *kafka;                 /* what was given as kafka.*, without the prefix; NULL: none */
     int64_t shuffle_partitions; /* spark.sql.shuffle.partitions, default 200; recorded in offsets/N
                                    conf, which wins at every later start */
     int64_t state_min_deltas_for_snapshot; /* spark.sql.streaming.stateStore.minDeltasForSnapshot,
                                               default 10 */
     int64_t state_maintenance_us;          /* ...stateStore.maintenanceInterval, default 60s */
     int64_t stage_max_attempts;            /* spark.stage.maxConsecutiveAttempts, default 4 */
+    const char *local_dir;                 /* spark.local.dir; NULL: a new directory under TMPDIR */
+    /* What was given as kafka.*, for broker_configure: names without the prefix, in alphabetical
+     * order, each once; values as Kafka's own client reads them (durations in milliseconds, sizes
+     * in bytes). A NULL name ends it; NULL: nothing was given. */
+    const struct broker_option *kafka;
     bool no_data_batches; /* spark.sql.streaming.noDataMicroBatches.enabled, default true */
 };
 
@@ -51,7 +58,8 @@ void options_defaults(struct options *options);
 /* Set one option from its text. A trigger (processingTime, availableNow) replaces the trigger set
  * before. Durations: with a unit, as people and Spark write them; where Spark's or Kafka's own name
  * ends in "ms" a bare number is milliseconds, elsewhere it is refused. Errors: ERR_FAILED with
- * `diag` (class INVALID_OPTION), `options` unchanged. Strings are kept in `arena`. */
+ * `diag` (class INVALID_OPTION), `options` unchanged. The message shows the value, unless it is a
+ * secret's. Strings are kept in `arena`. */
 MUST_CHECK enum status options_set(struct options *options,
                                    struct arena *arena,
                                    const char *name,
@@ -66,6 +74,11 @@ bool options_plain_path(const char *path);
 /* What one option alone cannot show: a required one is missing, two contradict each other. Errors:
  * ERR_FAILED with `diag` (class INVALID_OPTION). */
 MUST_CHECK enum status options_check(const struct options *options, struct diag *diag);
+
+/* Does the simulator have this option with this value, both of which options_set took? Errors:
+ * ERR_FAILED with `diag` (class INVALID_OPTION): only the real world has, and why. */
+MUST_CHECK enum status
+options_check_simulated(const char *name, const char *value, struct diag *diag);
 
 /* Where in a pipeline an option stands. */
 enum option_scope {
@@ -83,6 +96,8 @@ struct option_description {
     int64_t min;          /* limits of "int"; 0 and 0 elsewhere */
     int64_t max;
     enum option_scope scope;
+    bool secret;           /* its value is never shown */
+    const char *real_only; /* why the simulator has not every value of it; NULL: it has */
 };
 bool options_describe(size_t index, struct option_description *description);
 

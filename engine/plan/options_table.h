@@ -1,5 +1,6 @@
-/* The two tables behind options.h: the options there are, and the ones that Spark has and that
- * cannot apply here. Data only; nobody but options.c reads it. */
+/* The tables behind options.h: the options there are, the ones that Spark has and that cannot apply
+ * here, and the ones that the simulator does not have. Data; nobody but options.c and
+ * options_names.c reads it. */
 #ifndef ENGINE_PLAN_OPTIONS_TABLE_H
 #define ENGINE_PLAN_OPTIONS_TABLE_H
 
@@ -8,6 +9,7 @@
 /* How the value of an option is read. */
 enum option_kind {
     KIND_TEXT,
+    KIND_SECRET, /* a text that no message, list or file shows */
     KIND_BOOL,
     KIND_INT,
     KIND_DURATION,     /* a unit is required */
@@ -17,6 +19,10 @@ enum option_kind {
     KIND_INTERVAL,     /* trigger: processingTime */
     KIND_NOW,          /* trigger: availableNow */
     KIND_ONLY,         /* only the default is built */
+    KIND_ISOLATION,    /* one of some words, in any case; here and below */
+    KIND_PROTOCOL,
+    KIND_MECHANISM,
+    KIND_ENDPOINT,
 };
 
 struct option {
@@ -26,7 +32,7 @@ struct option {
     const char *standard; /* the default as text; NULL: none */
     int64_t min;          /* of KIND_INT, KIND_SIZE (bytes) and the durations (microseconds) */
     int64_t max;
-    size_t field; /* offset in struct options, or NO_FIELD: checked, without effect */
+    size_t field; /* offset in struct options, or NO_FIELD: checked, and kept if kafka.* */
     const char *help;
 };
 
@@ -37,10 +43,20 @@ struct refused_option {
     const char *why;
 };
 
-enum { OPTIONS_MAX = 63 };
+struct simulated_option {
+    const char *name;
+    const char *value; /* the only one there; NULL: none */
+    const char *why;
+};
 
 /* A NULL name ends each. */
 extern const struct option options_table[];
 extern const struct refused_option options_refused[];
+extern const struct simulated_option options_simulated[];
+
+#define KAFKA_PREFIX "kafka."
+
+/* Why `name` is no option, and which may have been meant. Always ERR_FAILED. */
+enum status options_refuse_name(struct arena *arena, const char *name, struct diag *diag);
 
 #endif

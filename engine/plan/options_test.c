@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/process.h"
@@ -55,6 +56,9 @@ Test(options, defaults_are_sparks)
     cr_assert(eq(i64, options.network_timeout_us, 120 * US_PER_SECOND));
     cr_assert(eq(i64, options.executor_cores, 1));
     cr_assert(eq(i64, options.request_timeout_us, 30 * US_PER_SECOND));
+    cr_assert(eq(i64, options.api_timeout_us, 60 * US_PER_SECOND));
+    cr_assert(zero(ptr, (void *)(uintptr_t)options.kafka), "nothing was given");
+    cr_assert(zero(ptr, (void *)(uintptr_t)options.local_dir));
     cr_assert(eq(i64, options.poll_timeout_us, 120 * US_PER_SECOND));
     cr_assert(eq(i64, options.fetch_retries, 3));
     cr_assert(eq(i64, options.fetch_retry_interval_us, US_PER_SECOND));
@@ -131,15 +135,129 @@ Test(options, the_poll_timeout_follows_the_network_timeout_until_given)
 Test(options, what_has_no_effect_is_still_checked)
 {
     struct options before = options;
-    set("kafka.session.timeout.ms", "10000");
-    set("kafka.max.poll.records", "100");
-    set("kafka.bootstrap.servers", "broker:9092");
     set("groupIdPrefix", "mine");
     set("spark.sql.session.timeZone", "UTC");
     cr_assert(eq(int, memcmp(&before, &options, sizeof options), 0));
     expect_refused("kafka.max.poll.records",
                    "0",
                    "option \"kafka.max.poll.records\" is \"0\"; expected 1 to 2147483647");
+}
+
+/* What was given as kafka.*, once each, in one order, as Kafka's client reads it. */
+static void expect_client(const char *expected)
+{
+    char text[1024] = "";
+    const struct broker_option *option = options.kafka;
+    for (; option != NULL && option->name != NULL; option++) {
+        size_t size = strlen(text);
+        (void)snprintf(text + size, sizeof text - size, "%s=%s\n", option->name, option->value);
+    }
+    cr_assert(eq(str, text, (char *)(uintptr_t)expected));
+}
+
+Test(options, the_client_gets_what_was_given_and_the_last_word_of_it)
+{
+    set("failOnDataLoss", "false");
+    expect_client("");
+    set("kafka.session.timeout.ms", "10000");
+    set("kafka.bootstrap.servers", "broker:9092");
+    char value[] = "mine";
+    set("KAFKA.Client.ID", value);
+    value[0] = '?'; /* kept, not borrowed */
+    set("kafka.request.timeout.ms", "2s");
+    set("kafka.fetch.max.wait.ms", "1500us");
+    set("kafka.max.partition.fetch.bytes", "2MiB");
+    set("kafka.receive.buffer.bytes", "-1");
+    set("kafka.check.crcs", "FALSE");
+    set("kafka.security.protocol", "sasl_ssl");
+    set("kafka.ssl.endpoint.identification.algorithm", "");
+    set("kafka.request.timeout.ms", "3s");
+    expect_client("bootstrap.servers=broker:9092\n"
+                  "check.crcs=false\n"
+                  "client.id=mine\n"
+                  "fetch.max.wait.ms=2\n"
+                  "max.partition.fetch.bytes=2097152\n"
+                  "receive.buffer.bytes=-1\n"
+                  "request.timeout.ms=3000\n"
+                  "security.protocol=SASL_SSL\n"
+                  "session.timeout.ms=10000\n"
+                  "ssl.endpoint.identification.algorithm=none\n");
+    cr_assert(eq(i64, options.request_timeout_us, 3 * US_PER_SECOND));
+    cr_assert(eq(i64, options.fetch_bytes_max, 2 << 20));
+    struct options before = options;
+    set("kafka.client.id", "yours");
+    cr_assert(ne(ptr, (void *)(uintptr_t)before.kafka, (void *)(uintptr_t)options.kafka));
+    options = before;
+    expect_refused("kafka.fetch.max.wait.ms",
+                   "soon",
+                   "option \"kafka.fetch.max.wait.ms\" is \"soon\"; expected milliseconds, or a "
+                   "duration such as 30s");
+}
+
+static void expect_simulated(const char *name, const char *value)
+{
+    set(name, value);
+    diag = (struct diag){0};
+    cr_assert(eq(int, options_check_simulated(name, value, &diag), OK), "%s", diag.text);
+}
+
+static void expect_real_only(const char *name, const char *value, const char *text)
+{
+    set(name, value);
+    diag = (struct diag){0};
+    cr_assert(eq(int, options_check_simulated(name, value, &diag), ERR_FAILED), "%s", name);
+    cr_assert(eq(str, diag.error_class, "INVALID_OPTION"));
+    cr_assert(eq(str, diag.text, (char *)(uintptr_t)text));
+}
+
+Test(options, what_the_simulator_has_not)
+{
+    expect_simulated("kafka.bootstrap.servers", "broker:9092");
+    expect_simulated("kafka.isolation.level", "Read_Uncommitted");
+    expect_simulated("kafka.security.protocol", "plaintext");
+    expect_simulated("spark.network.timeout", "60s");
+    expect_real_only("KAFKA.isolation.level",
+                     "read_committed",
+                     "option \"kafka.isolation.level\" is \"read_committed\", which is for the "
+                     "real world only: no simulated producer writes transactions; the simulator "
+                     "has read_uncommitted");
+    expect_real_only("spark.local.dir",
+                     "/tmp/x",
+                     "option \"spark.local.dir\" is for the real world only: shuffle blocks stand "
+                     "on the simulated machine's own disk, /local");
+    expect_real_only("kafka.ssl.key.password",
+                     "hunter2",
+                     "option \"kafka.ssl.key.password\" is for the real world only: simulated "
+                     "connections are not encrypted");
+}
+
+/* Whatever is wrong with a secret, no message holds it. */
+Test(options, secrets_are_not_shown)
+{
+    expect_refused("kafka.sasl.password",
+                   "",
+                   "option \"kafka.sasl.password\" (a secret, so not shown): expected a text that "
+                   "is not empty");
+    struct option_description option;
+    size_t secrets = 0;
+    for (size_t i = 0; options_describe(i, &option); i++) {
+        if (!option.secret) {
+            continue;
+        }
+        secrets++;
+        set(option.name, "hunter2");
+        diag = (struct diag){0};
+        cr_assert(eq(int, options_check_simulated(option.name, "hunter2", &diag), ERR_FAILED));
+        cr_assert(zero(ptr, strstr(diag.text, "hunter2")));
+    }
+    cr_assert(eq(sz, secrets, 3));
+    static const char *const others[] = {
+        "kafka.sasl.pasword", "kafka.ssl.keystore.password", "sasl.password", "x"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        diag = (struct diag){0};
+        cr_assert(eq(int, options_set(&options, &arena, others[i], "hunter2", &diag), ERR_FAILED));
+        cr_assert(zero(ptr, strstr(diag.text, "hunter2")));
+    }
 }
 
 Test(options, wrong_values)
@@ -194,6 +312,18 @@ Test(options, unknown_names_and_their_nearest)
                    "unknown option \"bootstrap.servers\"; did you mean "
                    "\"kafka.bootstrap.servers\"?");
     expect_refused(
+        "client.id", "b", "unknown option \"client.id\"; did you mean \"kafka.client.id\"?");
+    expect_refused("source.options.failOnDataLoss",
+                   "true",
+                   "unknown option \"source.options.failOnDataLoss\"; did you mean "
+                   "\"failOnDataLoss\"?");
+    expect_refused("options.checkpointlocation",
+                   "/c",
+                   "unknown option \"options.checkpointlocation\"; did you mean "
+                   "\"checkpointLocation\"?");
+    expect_refused(
+        "sink.path", "/t", "option \"path\" cannot apply: the table's path stands in sink.path");
+    expect_refused(
         "colour", "1", "unknown option \"colour\"; `aftershock list` names every option");
 }
 
@@ -211,9 +341,18 @@ Test(options, what_cannot_apply_says_why)
                    "complete",
                    "option \"outputMode\" cannot apply: it stands in sink.outputMode");
     expect_refused("kafka.isolation.level",
-                   "read_committed",
-                   "option \"kafka.isolation.level\" is \"read_committed\": transactions of "
-                   "producers are not built yet; only read_uncommitted is");
+                   "dirty",
+                   "option \"kafka.isolation.level\" is \"dirty\"; expected read_uncommitted or "
+                   "read_committed");
+    expect_refused("kafka.security.protocol",
+                   "TLS",
+                   "option \"kafka.security.protocol\" is \"TLS\"; expected PLAINTEXT, SSL, "
+                   "SASL_PLAINTEXT or SASL_SSL");
+    expect_refused("kafka.ssl.truststore.location",
+                   "/etc/kafka.jks",
+                   "option \"kafka.ssl.truststore.location\" cannot apply: Java key stores cannot "
+                   "be read: give the authorities' certificates as a PEM file in "
+                   "kafka.ssl.ca.location");
     expect_refused(
         "spark.sql.streaming.stateStore.providerClass",
         "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
@@ -263,12 +402,17 @@ static void expect_contradiction(const char *text)
 Test(options, contradictions)
 {
     expect_contradiction("option \"checkpointLocation\" is missing: without it a restart knows "
-                         "nothing; give a directory under /shared");
+                         "nothing; give the absolute path of a directory");
     set("checkpointLocation", "shared");
     expect_contradiction("option \"checkpointLocation\" is \"shared\"; expected an absolute path "
                          "without empty, \".\" or \"..\" parts, such as "
                          "/shared/checkpoints/flights");
     set("checkpointLocation", "/shared/c");
+    set("spark.local.dir", "/tmp/a/");
+    expect_contradiction("option \"spark.local.dir\" is \"/tmp/a/\"; expected an absolute path "
+                         "without empty, \".\" or \"..\" parts, such as /var/tmp/aftershock");
+    set("spark.local.dir", "/tmp/a");
+    cr_assert(eq(str, options.local_dir, "/tmp/a"));
     cr_assert(eq(int, options_check(&options, &(struct diag){0}), OK));
     set("spark.network.timeout", "10s");
     expect_contradiction("spark.executor.heartbeatInterval (10s) must be less than "

@@ -9,7 +9,8 @@
 struct option_group {
     const char *path;
     enum option_scope scope;
-    uint64_t seen;
+    size_t count; /* of those seen */
+    bool seen[OPTIONS_MAX];
 };
 
 static const char *scope_path(enum option_scope scope)
@@ -57,9 +58,8 @@ static enum status check_place(struct compiler *compiler,
                              option.name,
                              scope_path(option.scope));
     }
-    require(index < 64);
-    uint64_t bit = UINT64_C(1) << index;
-    if ((group->seen & bit) != 0) {
+    require(index < OPTIONS_MAX);
+    if (group->seen[index]) {
         return document_fail(&compiler->document,
                              compiler->diag,
                              "INVALID_OPTION",
@@ -68,7 +68,8 @@ static enum status check_place(struct compiler *compiler,
                              "option \"%s\" is there already (its name ignores case)",
                              option.name);
     }
-    group->seen |= bit;
+    group->seen[index] = true;
+    group->count++;
     return OK;
 }
 
@@ -118,14 +119,13 @@ static enum status compile_group(struct compiler *compiler, json_t *object, enum
             TRY(compile_option(compiler, &group, name, json_object_iter_value(member)));
         }
     }
-    bool one = (group.seen & (group.seen - 1)) == 0 && group.seen != 0;
-    if (scope == OPTION_TRIGGER && !one) {
+    if (scope == OPTION_TRIGGER && group.count != 1) {
         return document_fail(&compiler->document,
                              compiler->diag,
                              "INVALID_OPTION",
                              group.path,
                              false,
-                             group.seen == 0
+                             group.count == 0
                                  ? "expected {\"processingTime\": \"10s\"} or "
                                    "{\"availableNow\": true}"
                                  : "processingTime and availableNow contradict each other: "
@@ -234,6 +234,26 @@ static bool overridden(const struct compiler *compiler, const char *name)
     return false;
 }
 
+/* What only all options together show. An override that the message names is at fault. */
+static enum status check_together(struct compiler *compiler)
+{
+    struct diag inner = {0};
+    if (options_check(&compiler->plan->options, &inner) == OK) {
+        return OK;
+    }
+    const struct option_override *override = compiler->overrides;
+    for (; override != NULL && override->name != NULL; override++) {
+        struct option_description option;
+        bool known = options_describe((size_t)options_find(override->name), &option);
+        require(known);
+        if (strstr(inner.text, option.name) != NULL) {
+            return fail_override(compiler, override->name, &inner);
+        }
+    }
+    return document_fail(
+        &compiler->document, compiler->diag, inner.error_class, "options", false, "%s", inner.text);
+}
+
 enum status compile_options(struct compiler *compiler, json_t *root)
 {
     json_t *source = json_object_get(root, "source");
@@ -255,14 +275,5 @@ enum status compile_options(struct compiler *compiler, json_t *root)
                              "%s",
                              inner.text);
     }
-    if (options_check(&compiler->plan->options, &inner) != OK) {
-        return document_fail(&compiler->document,
-                             compiler->diag,
-                             inner.error_class,
-                             "options",
-                             false,
-                             "%s",
-                             inner.text);
-    }
-    return OK;
+    return check_together(compiler);
 }

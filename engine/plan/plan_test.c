@@ -270,7 +270,7 @@ Test(plan, options)
                    "stands in options [INVALID_OPTION]");
     expect_refused((struct parts){.query = ""},
                    "p.json:8:12: options: option \"checkpointLocation\" is missing: without it a "
-                   "restart knows nothing; give a directory under /shared [INVALID_OPTION]");
+                   "restart knows nothing; give the absolute path of a directory [INVALID_OPTION]");
     expect_refused((struct parts){.query = "\"checkpointLocation\": \"/shared/t\""},
                    "p.json:6:18: sink.path: table and checkpoint are the same directory, "
                    "/shared/t [INVALID_PIPELINE]");
@@ -336,6 +336,69 @@ Test(plan, overrides_come_last_and_are_named)
     struct option_override spark[] = {{"spark.network.timeout", "120"}, {NULL, NULL}};
     cr_assert(zero(ptr, compile(json, spark)));
     cr_assert(eq(str, diag.path, "set[\"spark.network.timeout\"]"));
+    /* What only all options together show is the override's fault, too. */
+    struct option_override shorter[] = {{"spark.network.timeout", "10s"}, {NULL, NULL}};
+    cr_assert(zero(ptr, compile(json, shorter)));
+    expect_message("set[\"spark.network.timeout\"]: spark.executor.heartbeatInterval (10s) must be "
+                   "less than spark.network.timeout (10s), or every executor is lost "
+                   "[INVALID_OPTION]");
+    struct option_override relative[] = {{"checkpointLocation", "c"}, {NULL, NULL}};
+    cr_assert(zero(ptr, compile(json, relative)));
+    cr_assert(eq(str, diag.path, "set.checkpointLocation"));
+    struct option_override placed[] = {{"source.options.maxOffsetsPerTrigger", "1"}, {NULL, NULL}};
+    cr_assert(zero(ptr, compile(json, placed)));
+    expect_message("set[\"source.options.maxOffsetsPerTrigger\"]: unknown option "
+                   "\"source.options.maxOffsetsPerTrigger\"; did you mean "
+                   "\"maxOffsetsPerTrigger\"? [INVALID_OPTION]");
+}
+
+Test(plan, the_client_gets_the_last_word)
+{
+    struct parts parts = {.options = "\"kafka.client.id\": \"file\", \"kafka.check.crcs\": false"};
+    struct option_override set[] = {
+        {"kafka.client.id", "set"}, {"kafka.bootstrap.servers", "b:1"}, {NULL, NULL}};
+    struct plan *plan = compile(pipeline(&parts), set);
+    cr_assert(ne(ptr, plan, NULL), "%s", diag.text);
+    const struct broker_option *kafka = plan->options.kafka;
+    cr_assert(eq(str, kafka[0].name, "bootstrap.servers"));
+    cr_assert(eq(str, kafka[0].value, "b:1"));
+    cr_assert(eq(str, kafka[1].name, "check.crcs"));
+    cr_assert(eq(str, kafka[2].name, "client.id"));
+    cr_assert(eq(str, kafka[2].value, "set"));
+    cr_assert(zero(ptr, (void *)(uintptr_t)kafka[3].name));
+}
+
+/* Pipelines with a password in the right place and something wrong beside it, or in it. */
+Test(plan, no_message_shows_a_secret)
+{
+    static const char *const wrong[] = {
+        "\"kafka.sasl.password\": \"hunter2\", \"minPartitions\": 0",
+        "\"kafka.sasl.password\": \"hunter2\", \"KAFKA.sasl.password\": \"hunter2\"",
+        "\"kafka.sasl.pasword\": \"hunter2\"",
+        "\"kafka.ssl.keystore.password\": \"hunter2\"",
+        "\"kafka.sasl.password\": [\"hunter2\"]",
+        "\"kafka.sasl.password\": \"hunter2\\u0000\"",
+        "\"kafka.sasl.password\": hunter2",
+        "\"kafka.sasl.password\" \"hunter2\"",
+        "\"kafka.sasl.password\": \"hunter2\n\"",
+        "\"kafka.sasl.password\": \"hunter2",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct parts parts = {.options = wrong[i]};
+        cr_assert(zero(ptr, compile(pipeline(&parts), NULL)), "%s", wrong[i]);
+        char message[1400];
+        diag_format(&diag, message, sizeof message);
+        cr_assert(zero(ptr, strstr(message, "hunter2")), "%s", message);
+    }
+    struct parts misplaced = {.query = "\"kafka.sasl.password\": \"hunter2\""};
+    expect_refused(misplaced,
+                   "p.json:8:13: options[\"kafka.sasl.password\"]: option "
+                   "\"kafka.sasl.password\" stands in source.options [INVALID_OPTION]");
+    struct parts good = {.options = "\"kafka.sasl.password\": \"hunter2\""};
+    struct option_override set[] = {
+        {"kafka.sasl.password", "hunter3"}, {"spark.network.timeout", "1s"}, {NULL, NULL}};
+    cr_assert(zero(ptr, compile(pipeline(&good), set)));
+    cr_assert(zero(ptr, strstr(diag.text, "hunter")));
 }
 
 Test(plan, names_of_places)

@@ -10,7 +10,7 @@ struct kafka_query kafka_query_begin(const struct ports *ports, const struct pla
     return (struct kafka_query){
         .ports = ports,
         .plan = plan,
-        .deadline_us = clock_now_us(&ports->clock) + 2 * plan->options.request_timeout_us,
+        .deadline_us = clock_now_us(&ports->clock) + plan->options.api_timeout_us,
         .backoff_us = BACKOFF_US,
     };
 }
@@ -48,7 +48,7 @@ static enum status give_up(const struct kafka_query *query,
                     "Check that the topic exists and that the brokers can be reached.",
                     what,
                     query->plan->topic,
-                    (long long)(2 * query->plan->options.request_timeout_us / US_PER_MS),
+                    (long long)(query->plan->options.api_timeout_us / US_PER_MS),
                     error == BROKER_NONE ? "an incomplete list of partitions"
                                          : broker_error_text(error),
                     *complaint == '\0' ? "" : "; the client says: ",

@@ -177,6 +177,7 @@ static void script_begin(struct script *script)
         .starting_offsets = "earliest",
         .fail_on_data_loss = true,
         .request_timeout_us = 30 * US_PER_SECOND,
+        .api_timeout_us = 60 * US_PER_SECOND,
         .poll_timeout_us = 120 * US_PER_SECOND,
         .fetch_retries = 3,
         .fetch_retry_interval_us = US_PER_SECOND,

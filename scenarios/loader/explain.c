@@ -57,6 +57,9 @@ void explain_options(struct buf *out)
             buf_printf(out, ", default %s", option.standard);
         }
         buf_printf(out, ")\n      %s\n", option.help);
+        if (option.real_only != NULL) {
+            buf_printf(out, "      for the real world only: %s\n", option.real_only);
+        }
     }
 }
 

@@ -53,7 +53,8 @@ enum status load_set(struct loader *loader,
         struct options options;
         struct diag problem = {0};
         options_defaults(&options);
-        if (options_set(&options, loader->arena, one->name, one->value, &problem) != OK) {
+        if (options_set(&options, loader->arena, one->name, one->value, &problem) != OK ||
+            options_check_simulated(one->name, one->value, &problem) != OK) {
             char place[DOCUMENT_PATH_SIZE] = "";
             memcpy(place, path, strlen(path) + 1);
             document_path_member(place, name);
@@ -86,6 +87,65 @@ enum status compile_pipeline(struct loader *loader,
     return ERR_FAILED;
 }
 
+/* Whether the scenario says something else of an option of the pipeline's file. */
+static bool is_set(const struct loader *loader, const char *name)
+{
+    const struct option_override *set = loader->scenario->set;
+    for (; set != NULL && set->name != NULL; set++) {
+        if (options_find(set->name) == options_find(name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The options of one object of the pipeline's file, all of which the engine takes. */
+static enum status check_simulated(struct loader *loader,
+                                   const struct document *document,
+                                   json_t *options,
+                                   const char *path)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(options, name, value)
+    {
+        struct diag problem = {0};
+        if (key_is_remark(name) || is_set(loader, name) ||
+            options_check_simulated(name, scalar_text(loader->arena, value), &problem) == OK) {
+            continue;
+        }
+        char place[DOCUMENT_PATH_SIZE] = "";
+        memcpy(place, path, strlen(path) + 1);
+        document_path_member(place, name);
+        return document_fail(
+            document, loader->diag, problem.error_class, place, false, "%s", problem.text);
+    }
+    return OK;
+}
+
+/* The pipeline is one for the real world too: refuse what the simulator has not, where it stands.
+ */
+static enum status check_pipeline_simulated(struct loader *loader)
+{
+    const struct scenario *scenario = loader->scenario;
+    struct document document;
+    TRY(document_parse(loader->arena,
+                       scenario->pipeline_file,
+                       scenario->pipeline,
+                       SCENARIO_ERROR,
+                       &document,
+                       loader->diag));
+    json_t *source = json_object_get(document.root, "source");
+    enum status status =
+        check_simulated(loader, &document, json_object_get(source, "options"), "source.options");
+    if (status == OK) {
+        status = check_simulated(
+            loader, &document, json_object_get(document.root, "options"), "options");
+    }
+    document_free(&document);
+    return status;
+}
+
 /* "x/y/scenario.json" and "../pipelines/p.json" -> "x/y/../pipelines/p.json", for messages. */
 static const char *name_beside(struct arena *arena, const char *file, const char *path)
 {
@@ -111,6 +171,7 @@ enum status load_pipeline(struct loader *loader)
     TRY(load_set(loader, json_object_get(root, "set"), "set", NULL, &scenario->set));
     struct plan *plan = NULL;
     TRY(compile_pipeline(loader, scenario->set, "set", &plan));
+    TRY(check_pipeline_simulated(loader));
     scenario->plan = plan;
     if (topic_index(scenario, plan->topic) == scenario->topic_count) {
         const char *nearest = diag_nearest(plan->topic, topic_names(loader));

@@ -180,11 +180,13 @@ static void list_options(void)
     (void)printf("\noptions\n");
     struct option_description option;
     for (size_t i = 0; options_describe(i, &option); i++) {
-        (void)printf("  %-46s %-9s default %-10s %s\n",
+        (void)printf("  %-46s %-9s default %-10s %s%s%s\n",
                      option.name,
                      option.kind,
                      option.standard,
-                     option.help);
+                     option.help,
+                     option.real_only == NULL ? "" : "; for the real world only: ",
+                     option.real_only == NULL ? "" : option.real_only);
     }
 }
 

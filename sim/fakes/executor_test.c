@@ -1,6 +1,8 @@
 /* What executors do with tasks, as a driver sees it that decides everything itself. */
 #include "sim/fakes/executor_world_test.h"
 
+#include <stdio.h>
+
 static const char pipeline[] =
     "{\"name\": \"sums\","
     " \"source\": {\"format\": \"kafka\", \"subscribe\": \"readings\","
@@ -286,6 +288,41 @@ Test(executor, state_that_is_not_there_fails_the_attempt_by_name)
     struct executor_world world;
     begin(&world);
     world_run(&world, cannot_load);
+}
+
+/* A record that FAILFAST does not take: whoever mends the topic needs its place. */
+static void cannot_decode(struct executor_world *world)
+{
+    struct message message;
+    struct attempt_id id = task(0, 1, 0);
+    id.stage = STAGE_MAP;
+    world_run_task(&world->executors[0],
+                   id,
+                   (struct message_run_task){.partitions = 2, .partition = 1, .until = 4});
+    (void)world_expect(world, MESSAGE_TASK_FAILED, &message);
+    cr_assert(eq(str, message.failure.error_class, "MALFORMED_RECORD_IN_PARSING"));
+    cr_assert(eq(str,
+                 message.failure.text,
+                 "topic readings, partition 1, offset 3: the value of \"value\" at byte 50 is no "
+                 "integer; mode FAILFAST ends the query, PERMISSIVE makes the column null"));
+}
+
+Test(executor, a_record_that_failfast_refuses_is_named_by_its_place)
+{
+    static char failfast[sizeof pipeline + 32];
+    const char *schema = strstr(pipeline, " \"schema\"");
+    (void)snprintf(failfast,
+                   sizeof failfast,
+                   "%.*s\"mode\": \"FAILFAST\",%s",
+                   (int)(schema - pipeline),
+                   pipeline,
+                   schema);
+    static const char *const rows[] = {ROW("08", "e", "many"), NULL};
+    struct executor_world world;
+    world_new(&world, failfast);
+    world_append(&world, 1, rows_of_1);
+    world_append(&world, 1, rows);
+    world_run(&world, cannot_decode);
 }
 
 /* ---- sessions ---- */

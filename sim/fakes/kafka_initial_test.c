@@ -93,6 +93,7 @@ static void setup(struct world *world, const char *starting_offsets, enum store_
                          .options = {.checkpoint_location = "/shared/ck",
                                      .starting_offsets = starting_offsets,
                                      .request_timeout_us = 30 * US_PER_SECOND,
+                                     .api_timeout_us = 60 * US_PER_SECOND,
                                      .fetch_retries = 3,
                                      .fetch_retry_interval_us = US_PER_SECOND}};
 }

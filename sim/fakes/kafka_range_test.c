@@ -67,6 +67,7 @@ static void setup(struct world *world, uint32_t brokers)
     plan = (struct plan){.topic = "flights",
                          .options = {.fail_on_data_loss = true,
                                      .request_timeout_us = 30 * SECOND,
+                                     .api_timeout_us = 60 * SECOND,
                                      .poll_timeout_us = 120 * SECOND,
                                      .fetch_retries = 3,
                                      .fetch_retry_interval_us = SECOND,
