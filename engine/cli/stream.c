@@ -143,7 +143,7 @@ static enum status lock_checkpoint(struct stream *stream, struct diag *diag)
 static enum status choose_local(struct stream *stream, struct diag *diag)
 {
     const char *root = stream->options->root;
-    const char *given = NULL; /* LOCAL_DIR */
+    const char *given = stream->plan->options.local_dir;
     const char *session = strrchr(stream->session.path, '/') + 1;
     if (given != NULL) {
         stream->local = arena_printf(&stream->arena, "%s/%s", given, session);
