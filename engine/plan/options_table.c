@@ -78,7 +78,7 @@ const struct option options_table[] = {
      "most bytes of one fetch answer, over all partitions" FOR_REAL},
     {"kafka.fetch.max.wait.ms", KIND_MILLISECONDS, OPTION_SOURCE, "500", 0, INT_LIMIT *US_PER_MS,
      NO_FIELD,
-     "longest that a broker waits for fetch.min.bytes (not given: 100)" FOR_REAL},
+     "longest that a broker waits for fetch.min.bytes (not given: 50)" FOR_REAL},
     {"kafka.check.crcs", KIND_BOOL, OPTION_SOURCE, "true", 0, 0, NO_FIELD,
      "the client checks the checksum of what it was sent" FOR_REAL},
     {"kafka.receive.buffer.bytes", KIND_SIZE, OPTION_SOURCE, "65536", -1, INT_LIMIT, NO_FIELD,

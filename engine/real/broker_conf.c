@@ -92,10 +92,15 @@ static const struct broker_option standards[] = {
     {"socket.timeout.ms", "30000"},          /* Kafka's request.timeout.ms */
     {"socket.keepalive.enable", "true"},
     {"socket.nagle.disable", "true"},
-    {"fetch.wait.max.ms", "100"},      /* also the least latency of a new assignment */
+    /* A position that is assigned while a long poll is under way waits for its end. */
+    {"fetch.wait.max.ms", "50"},
     {"fetch.error.backoff.ms", "100"}, /* Kafka's retry.backoff.ms */
     {"reconnect.backoff.max.ms", "1000"},
     {"topic.metadata.refresh.interval.ms", "30000"},
+    /* Reading ahead stops at 8 MiB of records, or at so many: a record takes some 300 bytes more
+     * than it has. */
+    {"queued.max.messages.kbytes", "8192"},
+    {"queued.min.messages", "65536"},
     {0},
 };
 

@@ -7,31 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
-
-/* Everything that is set for each instance, before the user's options (kafka-semantics 2.2). */
-static const struct broker_option standard[] = {
-    {"group.id", "aftershock"}, /* librdkafka wants one; no group is joined, nothing is committed */
-    {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"},
-    {"auto.offset.reset", "error"}, /* Kafka's "none": the engine decides what a gap means */
-    {"enable.partition.eof", "true"},
-    {"isolation.level", "read_uncommitted"}, /* Kafka's default, not librdkafka's */
-    {"check.crcs", "true"},
-    {"allow.auto.create.topics", "false"},
-    {"socket.nagle.disable", "true"},
-    {"socket.keepalive.enable", "true"},
-    {"socket.timeout.ms", "30000"},
-    {"reconnect.backoff.max.ms", "1000"},
-    {"topic.metadata.refresh.interval.ms", "30000"},
-    /* A position that is assigned while a long poll is under way waits for its end. */
-    {"fetch.wait.max.ms", "50"},
-    {"fetch.error.backoff.ms", "100"},
-    /* Reading ahead stops at 8 MiB of records, or at so many: a record takes some 300 bytes more
-     * than it has. */
-    {"queued.max.messages.kbytes", "8192"},
-    {"queued.min.messages", "65536"},
-    {NULL, NULL},
-};
+#include "engine/real/broker_conf.h"
 
 /* ---- what it says ---- */
 
@@ -114,31 +90,6 @@ enum broker_error broker_handle_error(struct broker_handle *handle, rd_kafka_res
 
 /* ---- made and unmade ---- */
 
-static enum status set(rd_kafka_conf_t *conf, const struct broker_option *option, struct diag *diag)
-{
-    char text[256] = "";
-    if (rd_kafka_conf_set(conf, option->name, option->value, text, sizeof text) !=
-        RD_KAFKA_CONF_OK) {
-        return diag_fail(
-            diag, "INVALID_OPTION", "option \"kafka.%s\" cannot apply: %s", option->name, text);
-    }
-    return OK;
-}
-
-static enum status
-fill(rd_kafka_conf_t *conf, const struct broker_option *options, struct diag *diag)
-{
-    for (const struct broker_option *option = standard; option->name != NULL; option++) {
-        enum status status = set(conf, option, diag);
-        require(status == OK);
-    }
-    for (const struct broker_option *option = options; option != NULL && option->name != NULL;
-         option++) {
-        TRY(set(conf, option, diag));
-    }
-    return OK;
-}
-
 struct opening {
     struct broker_handle *handle;
     const struct broker_option *options;
@@ -150,7 +101,7 @@ static void open_instance(void *argument)
 {
     struct opening *opening = argument;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    opening->status = fill(conf, opening->options, opening->diag);
+    opening->status = broker_conf_fill(conf, opening->options, opening->diag);
     if (opening->status != OK) {
         rd_kafka_conf_destroy(conf);
         return;
