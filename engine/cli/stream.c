@@ -265,7 +265,9 @@ static enum status find_kafka(struct stream *stream, struct diag *diag)
         override(stream, "kafka.bootstrap.servers", embedded_kafka_bootstrap(stream->kafka));
     }
     stream->stop_when_fed = stream->options->once && stream_feed_waits(stream);
-    if (stream->options->once && !stream->stop_when_fed) {
+    if (stream->stop_when_fed) {
+        override(stream, "processingTime", "0s"); /* as availableNow: without a pause */
+    } else if (stream->options->once) {
         override(stream, "availableNow", "true");
     }
     return OK;
