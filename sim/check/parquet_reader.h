@@ -1,20 +1,18 @@
 /* A small strict Parquet reader for what a Delta table of this project may hold: columns of six
  * types, alone or in a struct one level deep (a struct is never null), data pages v1, PLAIN values,
  * RLE/bit-packed levels, snappy or nothing, a CRC on every page that is always verified. Everything
- * else is refused by text. Shares no code with the writer. Safe on hostile bytes. Source:
- * delta-parquet-storage 4. */
+ * else, which other writers may well do (parquet_records.h reads that), is refused by text. Shares
+ * no code with the writer. Safe on hostile bytes. Source: delta-parquet-storage 4. */
 #ifndef SIM_CHECK_PARQUET_READER_H
 #define SIM_CHECK_PARQUET_READER_H
 
 #include "engine/base/arena.h"
 #include "sim/check/value.h"
 
-enum { PARQUET_COLUMNS_MAX = 64, PARQUET_CELLS_MAX = 1 << 20, PARQUET_PAGE_SIZE_MAX = 1 << 26 };
+enum { PARQUET_COLUMNS_MAX = 64, PARQUET_CELLS_MAX = 1 << 20 };
 
 struct parquet_column {
     struct bytes name; /* of a member of a struct: "window.start" */
-    struct bytes path[2];
-    size_t path_size; /* 2: a member of a struct */
     enum type type;
     uint8_t levels; /* the definition level of a present value: optional parts of its path */
 };

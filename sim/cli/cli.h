@@ -46,6 +46,8 @@ struct cli {
     const char *records; /* verify --records topic=FILE[,partitions=N] */
     bool partial;        /* verify: the query has not read everything */
     bool json;
+    bool rows;             /* table, checkpoint: the rows, and nothing else */
+    int64_t version;       /* table --version N; -1: the newest */
     bool snappy_literals;  /* store Parquet pages as snappy literals: no trace may change */
     bool timeline;         /* the story, also into a pipe */
     unsigned options_seen; /* bit i: the i-th of parse.c's table was given */
@@ -75,6 +77,8 @@ int command_schema(const struct cli *cli);
 int command_init(const struct cli *cli);
 int command_stream(const struct cli *cli);
 int command_verify(const struct cli *cli);
+int command_table(const struct cli *cli);
+int command_checkpoint(const struct cli *cli);
 int command_help(const struct cli *cli);
 int command_version(const struct cli *cli);
 

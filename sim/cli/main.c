@@ -24,6 +24,8 @@ static const struct {
     {"init", command_init},
     {"stream", command_stream},
     {"verify", command_verify},
+    {"table", command_table},
+    {"checkpoint", command_checkpoint},
     {"help", command_help},
     {"version", command_version},
 };

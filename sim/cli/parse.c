@@ -35,6 +35,12 @@ static const struct {
     {"init", "[DIR]", "write a first scenario and pipeline to start from", 0, 1},
     {"stream", "PIPELINE", "run a pipeline for real: Kafka to Delta, until stopped", 1, 1},
     {"verify", "PIPELINE", "judge what a query that ran for real has left behind", 1, 1},
+    {"table", "PATH", "a Delta table: schema, history, rows; anybody's", 1, 1},
+    {"checkpoint",
+     "PATH",
+     "a streaming checkpoint: batches, offsets, state, what a restart would do; anybody's",
+     1,
+     1},
     {"help", "", "this help", 0, CLI_FILES_MAX},
     {"version", "", "version and commit", 0, CLI_FILES_MAX},
 };
@@ -55,7 +61,8 @@ static const struct {
     {"--at", true, " sweep "},
     {"--resume", true, " sweep "},
     {"--resolve", false, " run "},
-    {"--json", false, " run swarm sweep "},
+    {"--json", false, " run swarm sweep table checkpoint "},
+    {"--rows", false, " table checkpoint "},
     {"--trace", true, " run stream "},
     {"--progress", true, " run stream "},
     {"--report", true, " run swarm sweep "},
@@ -73,6 +80,7 @@ static const struct {
     {"--partial", false, " verify "},
     {"--snappy-literals", false, NULL},
     {"--help", false, NULL},
+    {"--version", true, " table "}, /* behind the command; anywhere else it is the next one */
     {"--version", false, NULL},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
@@ -187,6 +195,18 @@ static enum status parse_set(struct cli *cli, const char *value, struct diag *di
     return OK;
 }
 
+static enum status parse_version(struct cli *cli, const char *value, struct diag *diag)
+{
+    enum { DIGITS_MAX = 18 };
+    size_t digits = strspn(value, "0123456789");
+    if (digits == 0 || digits > DIGITS_MAX || value[digits] != '\0') {
+        return diag_fail(
+            diag, "USAGE", "--version: found \"%s\", expected a version of the table", value);
+    }
+    cli->version = strtoll(value, NULL, 10);
+    return OK;
+}
+
 static bool take_flag(struct cli *cli, const char *option)
 {
     const struct {
@@ -199,6 +219,7 @@ static bool take_flag(struct cli *cli, const char *option)
                  {"--once", &cli->once},
                  {"--embedded-kafka", &cli->embedded_kafka},
                  {"--partial", &cli->partial},
+                 {"--rows", &cli->rows},
                  {"--snappy-literals", &cli->snappy_literals}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (strcmp(option, flags[i].name) == 0) {
@@ -250,22 +271,35 @@ take_option(struct cli *cli, const char *option, const char *value, struct diag 
         return parse_set(cli, value, diag);
     } else if (strcmp(option, "--executors") == 0) {
         return parse_executors(cli, value, diag);
+    } else if (strcmp(option, "--version") == 0 && value != NULL) {
+        return parse_version(cli, value, diag);
     } else if (!take_flag(cli, option)) {
         cli->command = strcmp(option, "--help") == 0 ? "help" : "version";
     }
     return OK;
 }
 
-/* Index in options of "--name" or "--name=value". */
-static bool find_option(const char *argument, size_t length, size_t *index)
+/* Does the option belong to this command (NULL: none was given yet)? */
+static bool fits(size_t option, const char *command)
 {
+    char word[32];
+    (void)snprintf(word, sizeof word, " %s ", command == NULL ? "" : command);
+    return options[option].commands == NULL || strstr(options[option].commands, word) != NULL;
+}
+
+/* Index in options of "--name" or "--name=value"; of two with one name the one that fits. */
+static bool find_option(const char *command, const char *argument, size_t length, size_t *index)
+{
+    bool found = false;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strlen(options[i].name) == length && memcmp(options[i].name, argument, length) == 0) {
+        bool same =
+            strlen(options[i].name) == length && memcmp(options[i].name, argument, length) == 0;
+        if (same && (!found || !fits(*index, command))) {
             *index = i;
-            return true;
+            found = true;
         }
     }
-    return false;
+    return found;
 }
 
 static enum status fail_unknown_option(const char *argument, size_t length, struct diag *diag)
@@ -295,7 +329,7 @@ parse_option(struct cli *cli, char **arguments, int count, int *at, struct diag 
     size_t length = equals == NULL ? strlen(argument) : (size_t)(equals - argument);
     const char *value = equals == NULL ? NULL : equals + 1;
     size_t index = 0;
-    if (!find_option(argument, length, &index)) {
+    if (!find_option(cli->command, argument, length, &index)) {
         return fail_unknown_option(argument, length, diag);
     }
     const char *option = options[index].name;
@@ -337,17 +371,14 @@ static void drop_non_scenarios(struct cli *cli)
 
 static enum status check_options(const struct cli *cli, struct diag *diag)
 {
-    char word[32];
     if (strcmp(cli->command, "help") == 0 || strcmp(cli->command, "version") == 0) {
         return OK; /* asked for in the middle of another command line */
     }
     if (cli->seed > 0 && cli->seed_last > 0) {
         return diag_fail(diag, "USAGE", "--seed and --seeds contradict each other");
     }
-    (void)snprintf(word, sizeof word, " %s ", cli->command);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if ((cli->options_seen >> i & 1U) != 0 && options[i].commands != NULL &&
-            strstr(options[i].commands, word) == NULL) {
+        if ((cli->options_seen >> i & 1U) != 0 && !fits(i, cli->command)) {
             return diag_fail(diag,
                              "USAGE",
                              "%s takes no %s; it belongs to:%.*s",
@@ -417,7 +448,7 @@ static enum status check_command(const struct cli *cli, struct diag *diag)
 
 enum status cli_parse(int count, char **arguments, struct cli *cli, struct diag *diag)
 {
-    *cli = (struct cli){0};
+    *cli = (struct cli){.version = -1};
     for (int i = 0; i < count; i++) {
         size_t used = strlen(cli->arguments);
         (void)snprintf(cli->arguments + used,
