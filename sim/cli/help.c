@@ -15,7 +15,7 @@ int command_help(const struct cli *cli)
     const char *arguments = NULL;
     const char *help = NULL;
     for (size_t i = 0; cli_command(i, &name, &arguments, &help); i++) {
-        (void)printf("  %-8s %-22s %s\n", name, arguments, help);
+        (void)printf("  %-10s %-20s %s\n", name, arguments, help);
     }
     (void)puts(
         "\noptions:\n"
@@ -29,7 +29,9 @@ int command_help(const struct cli *cli)
         "  --at POINT     sweep: this crash alone, as a failure printed it\n"
         "  --resume FILE  sweep: keep the state there, go on from it when it exists\n"
         "  --resolve      run: print what --seed N draws, as a scenario file, and run nothing\n"
-        "  --json         one JSON object a run, a line each\n"
+        "  --json         one JSON object a run, a line each; table, checkpoint: one object\n"
+        "  --rows         table: the rows; checkpoint: those of the state; a JSON line each\n"
+        "  --version N    table: as of this version\n"
         "  --timeline     run: tell the story also when stdout is no terminal\n"
         "  --trace FILE   run: every trace event as a JSON line\n"
         "  --progress FILE  run: what each batch did, as Spark's lastProgress, a JSON line each\n"
