@@ -4,123 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/base/check.h"
-#include "engine/base/heap.h"
-#include "engine/base/sort.h"
 #include "sim/check/parquet_records.h"
+#include "sim/cli/delta_log_files.h"
 #include "sim/cli/inspect.h"
-
-enum { VERSION_DIGITS = 20, PART_DIGITS = 10 };
-
-/* A file of _delta_log that counts. Everything else there is ignored, as every reader does. */
-struct log_entry {
-    int64_t version;
-    bool checkpoint;
-    int64_t part; /* of a checkpoint in parts: 1 to `parts`; else 1 of 1 */
-    int64_t parts;
-    const char *name;
-    int64_t modified_ms;
-};
 
 struct replay {
     struct delta_view *view;
     const char *directory; /* _delta_log */
-    struct log_entry *entries;
-    size_t count;
+    struct delta_log_files log;
     struct delta_version *commit; /* being read; NULL: a checkpoint is */
     const char *file;             /* being read */
     json_t *sidecars;             /* names of further files of the checkpoint */
     struct diag *diag;
 };
-
-/* ---- names ---------------------------------------------------------------------------------- */
-
-static bool take_digits(const char **name, int digits, int64_t *number)
-{
-    *number = 0;
-    for (int i = 0; i < digits; i++) {
-        char c = (*name)[i];
-        if (c < '0' || c > '9' || *number > INT64_MAX / 10 - 1) {
-            return false;
-        }
-        *number = *number * 10 + (c - '0');
-    }
-    *name += digits;
-    return true;
-}
-
-/* N.json, N.checkpoint.parquet, N.checkpoint.P.M.parquet, N.checkpoint.<uuid>.parquet or .json */
-static bool parse_name(const char *name, struct log_entry *entry)
-{
-    const char *at = name;
-    *entry = (struct log_entry){.name = name, .part = 1, .parts = 1};
-    if (!take_digits(&at, VERSION_DIGITS, &entry->version)) {
-        return false;
-    }
-    if (strcmp(at, ".json") == 0) {
-        return true;
-    }
-    static const char checkpoint[] = ".checkpoint.";
-    if (strncmp(at, checkpoint, sizeof checkpoint - 1) != 0) {
-        return false;
-    }
-    entry->checkpoint = true;
-    at += sizeof checkpoint - 1;
-    if (strcmp(at, "parquet") == 0) {
-        return true;
-    }
-    const char *rest = at;
-    if (take_digits(&rest, PART_DIGITS, &entry->part) && *rest++ == '.' &&
-        take_digits(&rest, PART_DIGITS, &entry->parts) && strcmp(rest, ".parquet") == 0) {
-        return entry->part >= 1 && entry->part <= entry->parts;
-    }
-    entry->part = entry->parts = 1;
-    size_t size = strlen(at);
-    enum { UUID = 36 };
-    return size > UUID && (strcmp(at + UUID, ".parquet") == 0 || strcmp(at + UUID, ".json") == 0);
-}
-
-static enum status list_log(struct replay *replay)
-{
-    struct inspect_entry *found = NULL;
-    size_t count = 0;
-    struct arena *arena = &replay->view->arena;
-    TRY(inspect_list(arena, replay->directory, &found, &count, replay->diag));
-    replay->entries = arena_alloc(arena, (count + 1) * sizeof *replay->entries);
-    replay->view->latest = -1;
-    for (size_t i = 0; i < count; i++) {
-        struct log_entry *entry = &replay->entries[replay->count];
-        if (!found[i].directory && parse_name(found[i].name, entry)) {
-            entry->modified_ms = found[i].modified_ms;
-            replay->view->latest =
-                entry->version > replay->view->latest ? entry->version : replay->view->latest;
-            replay->count++;
-        }
-    }
-    return OK;
-}
-
-static const struct log_entry *find_commit(const struct replay *replay, int64_t version)
-{
-    for (size_t i = 0; i < replay->count; i++) {
-        if (!replay->entries[i].checkpoint && replay->entries[i].version == version) {
-            return &replay->entries[i];
-        }
-    }
-    return NULL;
-}
-
-/* Are all parts of this checkpoint there? */
-static bool is_whole(const struct replay *replay, const struct log_entry *checkpoint)
-{
-    int64_t seen = 0;
-    for (size_t i = 0; i < replay->count; i++) {
-        const struct log_entry *entry = &replay->entries[i];
-        seen += entry->checkpoint && entry->version == checkpoint->version &&
-                entry->parts == checkpoint->parts && checkpoint->parts > 1;
-    }
-    return checkpoint->parts == 1 || seen == checkpoint->parts;
-}
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -291,7 +187,7 @@ static enum status read_lines(struct replay *replay, struct bytes content, int64
 static enum status read_commit(struct replay *replay, int64_t version)
 {
     struct delta_view *view = replay->view;
-    const struct log_entry *entry = find_commit(replay, version);
+    const struct delta_log_file *entry = delta_log_commit(&replay->log, version);
     struct delta_version *commit = &view->history[view->history_count++];
     *commit = (struct delta_version){.version = version};
     replay->commit = commit;
@@ -367,11 +263,11 @@ static enum status read_checkpoint_file(struct replay *replay, const char *path)
     return status;
 }
 
-static enum status read_checkpoint(struct replay *replay, const struct log_entry *checkpoint)
+static enum status read_checkpoint(struct replay *replay, const struct delta_log_file *checkpoint)
 {
     struct arena *arena = &replay->view->arena;
-    for (size_t i = 0; i < replay->count; i++) {
-        const struct log_entry *entry = &replay->entries[i];
+    for (size_t i = 0; i < replay->log.count; i++) {
+        const struct delta_log_file *entry = &replay->log.files[i];
         bool part = checkpoint->parts > 1 && entry->checkpoint &&
                     entry->parts == checkpoint->parts && entry->version == checkpoint->version;
         if (part || entry == checkpoint) {
@@ -390,12 +286,13 @@ static enum status read_checkpoint(struct replay *replay, const struct log_entry
 /* ---- the replay ----------------------------------------------------------------------------- */
 
 /* The newest whole checkpoint that is not above `version`; NULL: there is none. */
-static const struct log_entry *newest_checkpoint(const struct replay *replay, int64_t version)
+static const struct delta_log_file *newest_checkpoint(const struct replay *replay, int64_t version)
 {
-    const struct log_entry *newest = NULL;
-    for (size_t i = 0; i < replay->count; i++) {
-        const struct log_entry *entry = &replay->entries[i];
-        if (entry->checkpoint && entry->version <= version && is_whole(replay, entry) &&
+    const struct delta_log_file *newest = NULL;
+    for (size_t i = 0; i < replay->log.count; i++) {
+        const struct delta_log_file *entry = &replay->log.files[i];
+        if (entry->checkpoint && entry->version <= version &&
+            delta_log_is_whole(&replay->log, entry) &&
             (newest == NULL || entry->version > newest->version)) {
             newest = entry;
         }
@@ -419,7 +316,7 @@ static enum status read_old_history(struct replay *replay, int64_t first, int64_
 static int64_t first_commit(const struct replay *replay, int64_t version)
 {
     int64_t first = version + 1;
-    while (first > 0 && find_commit(replay, first - 1) != NULL) {
+    while (first > 0 && delta_log_commit(&replay->log, first - 1) != NULL) {
         first--;
     }
     return first;
@@ -429,9 +326,9 @@ static int64_t first_commit(const struct replay *replay, int64_t version)
 static enum status fail_cleaned(const struct replay *replay, int64_t version)
 {
     int64_t oldest = -1;
-    for (size_t i = 0; i < replay->count; i++) {
-        const struct log_entry *entry = &replay->entries[i];
-        if (entry->checkpoint && is_whole(replay, entry) &&
+    for (size_t i = 0; i < replay->log.count; i++) {
+        const struct delta_log_file *entry = &replay->log.files[i];
+        if (entry->checkpoint && delta_log_is_whole(&replay->log, entry) &&
             (oldest < 0 || entry->version < oldest)) {
             oldest = entry->version;
         }
@@ -454,7 +351,8 @@ static enum status replay_to(struct replay *replay, int64_t version)
 {
     struct delta_view *view = replay->view;
     int64_t first = first_commit(replay, version);
-    const struct log_entry *checkpoint = first == 0 ? NULL : newest_checkpoint(replay, version);
+    const struct delta_log_file *checkpoint =
+        first == 0 ? NULL : newest_checkpoint(replay, version);
     view->history = arena_alloc(&view->arena, (size_t)(version + 2) * sizeof *view->history);
     int64_t next = 0;
     if (first > 0 && checkpoint == NULL) {
@@ -479,7 +377,8 @@ static enum status open_view(struct delta_view *view, int64_t version, struct di
 {
     struct replay replay = {.view = view, .diag = diag, .sidecars = json_array()};
     replay.directory = inspect_path(&view->arena, view->path, "_delta_log");
-    enum status status = list_log(&replay);
+    enum status status = delta_log_list(&view->arena, replay.directory, &replay.log, diag);
+    view->latest = replay.log.latest;
     if (status == OK && view->latest < 0) {
         (void)snprintf(diag->file, sizeof diag->file, "%s", replay.directory);
         status = diag_fail(diag, "USAGE", "it holds no commit, so this is no Delta table (yet)");
