@@ -71,9 +71,9 @@ struct open_element {
     enum role role;
     int64_t seen; /* children that have begun */
     size_t unless;
-    size_t repeat; /* steps whose target is its end; NONE: there are none */
+    size_t repeat; /* steps whose target is its end; none: there are no such steps */
 };
-static const size_t NONE = SIZE_MAX;
+static const size_t none = SIZE_MAX;
 
 struct making {
     const struct parquet_footer *footer;
@@ -180,8 +180,8 @@ static const char *open_element(struct making *making, size_t index)
     bool listed = above->role == ROLE_LIST || above->role == ROLE_MAP;
     struct open_element open = {.index = index,
                                 .role = role_of(making, index, above->role),
-                                .unless = NONE,
-                                .repeat = NONE};
+                                .unless = none,
+                                .repeat = none};
     if (making->depth == PARQUET_DEPTH_MAX) {
         return "the schema is nested too deep";
     }
@@ -213,7 +213,7 @@ static void close_element(struct making *making)
     if (element->children > 0 && open->role != ROLE_WRAPPER && open->role != ROLE_ENTRY) {
         add_text(making, open->role == ROLE_LIST ? "]" : "}");
     }
-    if (open->repeat != NONE) {
+    if (open->repeat != none) {
         (void)add_step(making,
                        &(struct program_step){.kind = STEP_AGAIN,
                                               .leaf = element->leaf,
@@ -225,7 +225,7 @@ static void close_element(struct making *making)
             add_text(making, "]");
         }
     }
-    if (open->unless != NONE) {
+    if (open->unless != none) {
         program->steps[open->unless].target = program->count;
     }
 }
@@ -282,7 +282,7 @@ const char *parquet_program_make(const struct parquet_footer *footer,
     *program = (struct parquet_program){
         .reads = arena_alloc(arena, footer->leaf_count * sizeof *program->reads)};
     struct making making = {.footer = footer, .arena = arena, .program = program, .depth = 1};
-    making.open[0] = (struct open_element){.role = ROLE_STRUCT, .unless = NONE, .repeat = NONE};
+    making.open[0] = (struct open_element){.role = ROLE_STRUCT, .unless = none, .repeat = none};
     const char *error = NULL;
     for (size_t i = 0; i < count && columns != NULL && error == NULL; i++) {
         error = add_chosen(&making, &columns[i]);

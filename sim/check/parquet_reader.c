@@ -61,8 +61,8 @@ static const char *read_columns(const struct parquet_footer *footer,
                                 struct arena *arena,
                                 struct parquet_content *content)
 {
-    if (footer->leaf_count > PARQUET_COLUMNS_MAX) {
-        return "more columns than this reader takes";
+    if (footer->leaf_count == 0 || footer->leaf_count > PARQUET_COLUMNS_MAX) {
+        return "no columns, or more than this reader takes";
     }
     const char *error = NULL;
     for (size_t i = 0; i < footer->leaf_count && error == NULL; i++) {
