@@ -16,13 +16,15 @@ const char *offset_conf_new(struct arena *arena, const struct options *options)
     return arena_printf(arena,
                         "{\"" STREAMING "stateStore.providerClass\":\"" PROVIDER "\","
                         "\"" STREAMING "stateStore.rocksdb.formatVersion\":\"5\","
+                        "\"" STREAMING "stateStore.encodingFormat\":\"unsaferow\","
                         "\"" STREAMING "statefulOperator.useStrictDistribution\":\"true\","
                         "\"" STREAMING "flatMapGroupsWithState.stateFormatVersion\":\"2\","
                         "\"" STREAMING "multipleWatermarkPolicy\":\"min\","
                         "\"" STREAMING "aggregation.stateFormatVersion\":\"2\","
                         "\"" SQL "shuffle.partitions\":\"%" PRId64 "\","
                         "\"" STREAMING "join.stateFormatVersion\":\"2\","
-                        "\"" STREAMING "stateStore.compression.codec\":\"lz4\"}",
+                        "\"" STREAMING "stateStore.compression.codec\":\"lz4\","
+                        "\"" SQL "optimizer.pruneFiltersCanPruneStreamingSubplan\":\"false\"}",
                         options->shuffle_partitions);
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "engine/base/document.h"
+#include "engine/plan/expression.h"
 
 #define VERSION       "v2"
 #define VERSION_PLAIN "v1"
@@ -20,7 +21,7 @@ static void write_plain(const char *name, enum type type, bool nullable, struct 
         out, ",\"type\":\"%s\",\"nullable\":%s", type_name(type), nullable ? "true" : "false");
 }
 
-static void write_struct(const struct field *fields, size_t count, struct buf *out)
+static void write_struct(const struct field *fields, size_t count, bool nullable, struct buf *out)
 {
     buf_text(out, "{\"name\":");
     buf_json_string(out, bytes_of_text(fields[0].parent));
@@ -30,7 +31,15 @@ static void write_struct(const struct field *fields, size_t count, struct buf *o
         write_plain(field_member_name(&fields[i]), fields[i].type, true, out);
         buf_text(out, ",\"metadata\":{}}");
     }
-    buf_text(out, "]},\"nullable\":false");
+    buf_printf(out, "]},\"nullable\":%s", nullable ? "true" : "false");
+}
+
+/* Spark's Expand makes a row of each window that overlaps and says that the window may be null;
+ * its one window of a tumbling query is not. A key that was not nullable and is now is refused by
+ * Spark (STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE). */
+static bool windows_overlap(const struct aggregation *aggregation)
+{
+    return aggregation->window.slide_us < aggregation->window.length_us;
 }
 
 /* Spark marks the columns that a watermark is held against, and windows. */
@@ -47,6 +56,23 @@ static void write_metadata(bool window, const struct watermark *watermark, struc
     buf_text(out, "}}");
 }
 
+/* Spark groups by columns: of what is none it makes one first, under a name of its own, and an
+ * alias comes after the grouping. */
+static const char *key_name(const struct plan *plan, size_t key)
+{
+    const struct aggregation *aggregation = plan->aggregation;
+    for (size_t i = 0; i < aggregation->grouping_count; i++) {
+        size_t field = 0;
+        if (aggregation->groupings[i].key != key) {
+            continue;
+        }
+        return expression_is_column(aggregation->groupings[i].expression, &field)
+                   ? plan->source.fields[field].name
+                   : "_groupingexpression";
+    }
+    return aggregation->key.fields[key].name;
+}
+
 void state_key_schema_json(const struct plan *plan, struct buf *out)
 {
     const struct aggregation *aggregation = plan->aggregation;
@@ -59,9 +85,9 @@ void state_key_schema_json(const struct plan *plan, struct buf *out)
         bool held = event_time >= 0 && (size_t)event_time >= i && (size_t)event_time < i + count;
         buf_text(out, i == 0 ? "" : ",");
         if (field->parent == NULL) {
-            write_plain(field->name, field->type, true, out);
+            write_plain(key_name(plan, i), field->type, true, out);
         } else {
-            write_struct(field, count, out);
+            write_struct(field, count, windows_overlap(aggregation), out);
         }
         write_metadata(field->parent != NULL, held ? plan->watermark : NULL, out);
         i += count;

@@ -5,6 +5,7 @@
 
 #include "engine/base/document.h"
 #include "engine/base/process.h"
+#include "engine/plan/expression.h"
 #include "engine/state/state_metadata.h"
 
 static struct arena arena;
@@ -66,6 +67,49 @@ Test(state_schema, a_window_is_a_struct_that_carries_the_watermark)
                  "{\"type\":\"struct\",\"fields\":[{\"name\":\"sum\",\"type\":\"double\","
                  "\"nullable\":true,\"metadata\":{}},{\"name\":\"count\",\"type\":\"long\","
                  "\"nullable\":false,\"metadata\":{}}]}"));
+}
+
+/* What Spark 4.0.0 says of an Expand's window; it refuses a checkpoint whose key says otherwise. */
+Test(state_schema, a_window_that_overlaps_others_is_nullable)
+{
+    struct aggregation sliding = windowed;
+    sliding.window = (struct window){.length_us = 3600000000, .slide_us = 900000000};
+    const struct plan plan = {.watermark = &watermark, .aggregation = &sliding};
+    struct buf key = {0};
+    state_key_schema_json(&plan, &key);
+    cr_assert_not_null(
+        strstr(text_of(&key), "]},\"nullable\":true,\"metadata\":{\"spark.timeWindow\""));
+}
+
+static struct expression *compiled(const char *text, const struct schema *schema)
+{
+    struct expression *expression = NULL;
+    struct diag diag = {0};
+    enum status status =
+        expression_compile(&arena, bytes_of_text(text), schema, &expression, &diag);
+    cr_assert(eq(int, status, OK), "%s", diag.text);
+    return expression;
+}
+
+/* As Spark 4.0.0 writes groupBy(device as d, distance > 700 as far). */
+Test(state_schema, a_key_has_the_name_of_its_column_or_sparks_own)
+{
+    static const struct field source[] = {{"device", TYPE_STRING, NULL},
+                                          {"distance", TYPE_INT, NULL}};
+    static const struct field fields[] = {{"d", TYPE_STRING, NULL}, {"far", TYPE_BOOLEAN, NULL}};
+    const struct schema columns = {source, 2};
+    struct grouping groupings[] = {{compiled("device", &columns), 0},
+                                   {compiled("distance > 700", &columns), 1}};
+    struct aggregation aggregation = {
+        .groupings = groupings, .grouping_count = 2, .key = {fields, 2}, .event_time_key = -1};
+    const struct plan plan = {.source = columns, .aggregation = &aggregation};
+    struct buf key = {0};
+    state_key_schema_json(&plan, &key);
+    cr_assert(eq(str,
+                 text_of(&key),
+                 "{\"type\":\"struct\",\"fields\":[{\"name\":\"device\",\"type\":\"string\","
+                 "\"nullable\":true,\"metadata\":{}},{\"name\":\"_groupingexpression\","
+                 "\"type\":\"boolean\",\"nullable\":true,\"metadata\":{}}]}"));
 }
 
 Test(state_schema, an_event_time_column_carries_the_watermark)
