@@ -1,5 +1,5 @@
 /* Port: the fibers of one process. Real: the poll loop's ready list. Simulated: the world's event
- * heap. */
+ * heap. engine/ports/fibers_contract.c runs what is said here against both. */
 #ifndef ENGINE_PORTS_FIBERS_H
 #define ENGINE_PORTS_FIBERS_H
 
@@ -19,8 +19,9 @@ struct fibers_port {
     void *self;
 };
 
-/* A new fiber of this process; it first runs after the caller suspends. Its handle is valid until
- * its entry returns. Never suspends. */
+/* A new fiber of this process; it first runs after the caller suspends, behind those that are
+ * ready. Its handle is valid until its entry returns. When the process' first fiber returns, the
+ * others end where they are. Never suspends. */
 static inline struct fiber *
 fibers_spawn(const struct fibers_port *port, fiber_entry entry, void *argument)
 {
@@ -28,14 +29,16 @@ fibers_spawn(const struct fibers_port *port, fiber_entry entry, void *argument)
 }
 
 /* Suspend the calling fiber until somebody wakes it (true) or `deadline_us` passes (false).
- * INT64_MAX waits for ever. A wake that came while it ran is not lost: park then returns at once.
+ * never before it; INT64_MAX waits for ever. A wake that came while it ran, slept or had not begun
+ * is not lost: park then returns true at once, whatever the deadline; several such wakes are one. A
+ * park may also end for a wake that was meant for an earlier one: look again at what you wait for.
  */
 static inline bool fibers_park(const struct fibers_port *port, int64_t deadline_us)
 {
     return port->ops->park(port->self, deadline_us);
 }
 
-/* Make a fiber of this process runnable. Never suspends. */
+/* Make a fiber of this process runnable, behind those that are. Never suspends. */
 static inline void fibers_wake(const struct fibers_port *port, struct fiber *fiber)
 {
     port->ops->wake(port->self, fiber);

@@ -2,8 +2,9 @@
  * functions and a self. Two implementations each: engine/real (calls, no policy) and sim/fakes.
  *
  * A PORT CALL IS THE ONLY PLACE WHERE CODE MAY SUSPEND. What was read before one is checked again
- * after it. A process is one CPU: a disk call or `spend` holds the whole process; sleep, park,
- * network, broker and objects let the process' other fibers run. */
+ * after it. A process is one CPU: a disk call holds the whole process, `spend` does so for its
+ * length and then lets the others run; sleep, park, network, broker and objects let the process'
+ * other fibers run meanwhile. */
 #ifndef ENGINE_PORTS_H
 #define ENGINE_PORTS_H
 

@@ -2,8 +2,9 @@
  * order kept, breaks. Implements engine/ports/network.h.
  *
  * What breaks a connection, and who learns of it when:
- *   - close, or the death of a process: the peer reads everything that was sent before, then
- *     NETWORK_BROKEN (the dead one's operating system says so);
+ *   - close, or the death of a process: the peer reads what was sent before, then NETWORK_BROKEN
+ *     (the dead one's operating system says so). With noise the last messages that are still under
+ *     way may be lost, as they are when the operating system had not taken them yet;
  *   - the crash of a machine: nobody says anything. The peer learns it when it sends next (the
  *     machine is up again and knows no such connection), or after a long silence;
  *   - the loss of a machine: only after a long silence;

@@ -78,7 +78,8 @@ void inbox_add(struct station *station, struct item *item);
 /* Send `item` from `end` to its peer. */
 void end_travel(struct end *end, struct item *item, int64_t delay_us);
 
-/* The last thing that an end says: the peer reads what was sent before, then this. */
+/* The last thing that an end says: the peer reads what was sent before (with noise maybe without
+ * the last of it), then this. */
 void end_farewell(struct end *end, enum cost_kind delay);
 
 /* Nobody tells this end: it gives up after `delay`, unless something tells it sooner. */

@@ -3,6 +3,8 @@
 #include "engine/base/heap.h"
 #include "sim/fakes/network_internal.h"
 
+enum { TAIL_LOST_ONE_IN = 4 };
+
 /* ---- queues */
 
 static void queue_push(struct queue *queue, struct item *item)
@@ -118,10 +120,46 @@ void end_travel(struct end *end, struct item *item, int64_t delay_us)
     kernel_at(kernel, end->last_us, arrive, end, 0);
 }
 
+static size_t queue_length(const struct queue *queue)
+{
+    size_t length = 0;
+    for (const struct item *item = queue->first; item != NULL; item = item->next) {
+        length++;
+    }
+    return length;
+}
+
+/* Forget all but the first `keep` items. Their events find the queue shorter, or empty. */
+static void queue_cut(struct queue *queue, size_t keep)
+{
+    struct queue kept = {0};
+    for (size_t i = 0; i < keep; i++) {
+        queue_push(&kept, queue_take(queue));
+    }
+    queue_free(queue);
+    *queue = kept;
+}
+
+/* What a process had not handed to its operating system yet goes with it, and what the other side
+ * had not read of a connection that was reset. Only with noise. */
+static void lose_tail(struct end *end)
+{
+    const struct kernel *kernel = end->station->network->kernel;
+    uint64_t actor = kernel_actor(end->station->process);
+    if (!kernel_noise(kernel) ||
+        !kernel_chance(kernel, "network-tail", actor, end->id, 0, 1, TAIL_LOST_ONE_IN)) {
+        return;
+    }
+    size_t length = queue_length(&end->sending);
+    uint64_t drawn = kernel_draw(kernel, "network-tail-kept", actor, end->id, 0);
+    queue_cut(&end->sending, (size_t)(drawn % (length + 1)));
+}
+
 void end_farewell(struct end *end, enum cost_kind delay)
 {
     struct kernel *kernel = end->station->network->kernel;
     if (!end->cut) {
+        lose_tail(end);
         struct item *news = item_new(NETWORK_BROKEN, end->peer->id, (struct bytes){0});
         end_travel(end, news, kernel_cost_us(kernel, end->station->process, delay, 0));
         end->cut = true;
