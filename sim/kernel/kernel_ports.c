@@ -22,6 +22,7 @@ static void clock_spend_time(void *self, int64_t rows, int64_t bytes)
 {
     struct sim_process *process = self;
     kernel_hold(process->kernel, kernel_spend_us(process, rows, bytes));
+    running_give_way(process->kernel);
 }
 
 static struct fiber *fibers_spawn_one(void *self, fiber_entry entry, void *argument)

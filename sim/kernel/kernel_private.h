@@ -124,6 +124,8 @@ void process_fibers_drop(struct sim_process *process);
 bool event_stale(const struct event *event);
 /* Stand still until resumed; the running process only. */
 void running_freeze(struct kernel *kernel);
+/* Let the fibers of the running process that are ready run first. */
+void running_give_way(struct kernel *kernel);
 
 /* ---- sim_process.c */
 void process_main_ended(struct sim_process *process);

@@ -227,6 +227,20 @@ static void suspend(struct kernel *kernel, enum wait_kind waiting, int64_t deadl
     current_process = who;
 }
 
+void running_give_way(struct kernel *kernel)
+{
+    struct sim_fiber *fiber = kernel->running_fiber;
+    require(kernel->hook_depth == 0);
+    require(fiber_current() == fiber->fiber);
+    if (kernel->running->private->ready_first == NULL) {
+        return;
+    }
+    ready_append(fiber);
+    struct process *who = current_process;
+    fiber_yield();
+    current_process = who;
+}
+
 void running_freeze(struct kernel *kernel)
 {
     struct sim_process *process = kernel->running;
