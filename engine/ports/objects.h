@@ -1,10 +1,11 @@
 /* Port: an object store with conditional put (S3 since 2024: If-None-Match). Real: a directory with
  * link(2) as put-if-absent. Simulated: atomic puts, unknown outcomes, throttling, latency.
  *
- * Contract: flat keys without a leading '/'; a reader sees a whole old or a whole new object; reads
- * after writes are strong; a put that returned OK is durable; after ERR_UNKNOWN the request may
- * have been applied, may still be applied later, or never. Every call may suspend; other fibers of
- * the process run. */
+ * Contract: keys without a leading '/', none of which is another one's directory ("a" and "a/b": a
+ * store that is a file system cannot have both); a reader sees a whole old or a whole new object;
+ * reads after writes are strong; a put that returned OK is durable; after ERR_UNKNOWN the request
+ * may have been applied, may still be applied later, or never. Every call may suspend; other fibers
+ * of the process run. */
 #ifndef ENGINE_PORTS_OBJECTS_H
 #define ENGINE_PORTS_OBJECTS_H
 

@@ -88,7 +88,7 @@ static void lists(void *argument, const struct ports *ports)
 {
     struct contract *c = argument;
     const struct objects_port *objects = &ports->objects;
-    static const char *const names[] = {"d/2", "d/10", "d/e/1", "d", "da", "d/1"};
+    static const char *const names[] = {"d/2", "d/10", "d/e/1", "d-", "da", "d/1"};
     static const char *const sorted[] = {"d/1", "d/10", "d/2", "d/e/1"};
     struct arena arena = {0};
     struct object_entry *entries = NULL;

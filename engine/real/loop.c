@@ -141,8 +141,9 @@ bool loop_park(struct loop *loop, int64_t deadline_us)
     if (!self->woken) {
         self->until_us = INT64_MAX;
         if (deadline_us != INT64_MAX) {
-            int64_t left_us = deadline_us - real_wall_us();
-            self->until_us = real_monotonic_us() + (left_us > 0 ? left_us : 0);
+            int64_t wall_us = real_wall_us(); /* positive; the deadline may be anything */
+            int64_t left_us = deadline_us > wall_us ? deadline_us - wall_us : 0;
+            self->until_us = real_monotonic_us() + left_us;
         }
         self->parked = true;
         fiber_yield();
@@ -151,6 +152,20 @@ bool loop_park(struct loop *loop, int64_t deadline_us)
     bool woken = self->woken;
     self->woken = false;
     return woken;
+}
+
+bool loop_wait(struct loop *loop, const bool *over, int64_t deadline_us)
+{
+    bool woken = true;
+    bool owed = false;
+    while (!*over && woken) {
+        woken = loop_park(loop, deadline_us);
+        owed = owed || (woken && !*over);
+    }
+    if (owed) {
+        loop_wake(loop, fiber_current());
+    }
+    return *over;
 }
 
 void loop_wake(struct loop *loop, struct fiber *fiber)
@@ -254,17 +269,25 @@ static void look(struct loop *loop)
     }
 }
 
+/* Of those who were due by `now_us` the first; of several the oldest. */
+static struct loop_fiber *first_due(const struct loop *loop, int64_t now_us)
+{
+    struct loop_fiber *first = NULL;
+    for (struct loop_fiber *entry = loop->fibers; entry != NULL; entry = entry->next) {
+        bool due = entry->parked && !entry->ready && entry->until_us <= now_us;
+        if (due && (first == NULL || entry->until_us <= first->until_us)) {
+            first = entry;
+        }
+    }
+    return first;
+}
+
 static void expire(struct loop *loop)
 {
-    int64_t now_us = INT64_MIN;
-    for (struct loop_fiber *entry = loop->fibers; entry != NULL; entry = entry->next) {
-        if (!entry->parked || entry->ready || entry->until_us == INT64_MAX) {
-            continue;
-        }
-        now_us = now_us == INT64_MIN ? real_monotonic_us() : now_us;
-        if (entry->until_us <= now_us) {
-            make_ready(loop, entry);
-        }
+    int64_t now_us = real_monotonic_us();
+    struct loop_fiber *due = NULL;
+    while ((due = first_due(loop, now_us)) != NULL) {
+        make_ready(loop, due);
     }
 }
 

@@ -25,6 +25,11 @@ struct fiber *loop_spawn(struct loop *loop, fiber_entry entry, void *argument);
  * nor lengthens it. INT64_MAX waits for ever. A wake that came while it ran is not lost. */
 bool loop_park(struct loop *loop, int64_t deadline_us);
 
+/* Suspend the calling fiber until `*over` is true (which whoever sets it announces by a wake) or
+ * the wall clock says `deadline_us`; returns `*over`. Wakes that came for something else end
+ * nothing and are kept for the fiber's next park. */
+bool loop_wait(struct loop *loop, const bool *over, int64_t deadline_us);
+
 /* Make a fiber runnable. From anywhere in this thread, also from a watch's callback. */
 void loop_wake(struct loop *loop, struct fiber *fiber);
 

@@ -73,6 +73,39 @@ Test(loop, a_timer_expires_and_never_early)
     run(timers);
 }
 
+static int64_t dues_us[2];
+
+static void tells_when_due(void *argument)
+{
+    int which = *(int *)argument;
+    bool woken = loop_park(loop, dues_us[which]);
+    cr_assert(not(woken));
+    tell((char)('0' + which));
+}
+
+static void is_late_for_all(void *argument)
+{
+    (void)argument;
+    static int which[2] = {0, 1};
+    for (int turn = 0; turn < 2; turn++) {
+        int64_t now_us = real_wall_us();
+        dues_us[0] = now_us + (turn == 0 ? 2000 : 4000);
+        dues_us[1] = now_us + (turn == 0 ? 4000 : 2000);
+        (void)loop_spawn(loop, tells_when_due, &which[0]);
+        (void)loop_spawn(loop, tells_when_due, &which[1]);
+        loop_turn(loop);
+        while (real_wall_us() < now_us + 10000) { /* busy, without a turn */
+        }
+        loop_turn(loop);
+    }
+}
+
+Test(loop, of_timers_that_are_late_the_first_due_runs_first)
+{
+    run(is_late_for_all);
+    cr_assert(eq(str, told, "0110"));
+}
+
 static struct fiber *waiting;
 
 static void wait_for_ever(void *argument)

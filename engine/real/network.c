@@ -102,9 +102,9 @@ static enum status await_handshake(struct connection *connection, int64_t deadli
     struct real_network *network = connection->network;
     connection->connecting = fiber_current();
     connection->watch.events = POLLOUT;
-    bool woken = loop_park(network->loop, deadline_us);
+    bool decided = loop_wait(network->loop, &connection->decided, deadline_us);
     connection->connecting = NULL;
-    if (!woken) {
+    if (!decided) {
         return ERR_TIMEOUT;
     }
     int error = 0;
@@ -137,11 +137,12 @@ static enum status try_connect(struct real_network *network,
         if (error != EAGAIN) {
             return ERR_BROKEN;
         }
+        static const bool never = false;
         if (real_wall_us() >= deadline_us) {
             return ERR_TIMEOUT;
         }
-        bool woken = loop_park(network->loop, real_wall_us() + BACKLOG_RETRY_US);
-        maybe(woken);
+        bool over = loop_wait(network->loop, &never, real_wall_us() + BACKLOG_RETRY_US);
+        require(!over);
     }
 }
 
@@ -212,9 +213,10 @@ static enum status network_next_event(void *self, int64_t deadline_us, struct ne
     while (!take_event(network, event)) {
         if (real_wall_us() < deadline_us) {
             network->reader = fiber_current();
-            bool woken = loop_park(network->loop, deadline_us);
+            network->arrived = false;
+            bool arrived = loop_wait(network->loop, &network->arrived, deadline_us);
             network->reader = NULL;
-            maybe(woken);
+            maybe(arrived);
         } else if (!looked) {
             loop_turn(network->loop);
             looked = true;

@@ -32,6 +32,7 @@ void network_enqueue(struct real_network *network,
     }
     network->last = item;
     network->unread += message.size;
+    network->arrived = true;
     if (network->reader != NULL) {
         loop_wake(network->loop, network->reader);
     }
@@ -178,8 +179,9 @@ static void ready(void *context, short happened)
 {
     struct connection *connection = context;
     if (connection->connecting != NULL) { /* done, or failed: who waits will look */
-        loop_wake(connection->network->loop, connection->connecting);
+        connection->decided = true;
         connection->watch.events = 0;
+        loop_wake(connection->network->loop, connection->connecting);
         return;
     }
     if ((happened & POLLOUT) != 0) {

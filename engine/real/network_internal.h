@@ -44,7 +44,8 @@ struct connection {
     struct real_network *network;
     struct loop_watch watch;
     connection_id id;
-    struct fiber *connecting; /* waits for the handshake; NULL: it is over */
+    struct fiber *connecting; /* waits for the handshake; NULL: nobody does */
+    bool decided;             /* the handshake ended, well or not */
     bool broken;              /* its event is in the queue; the descriptor is closed */
     struct buf in;            /* bytes of a frame that is not whole yet */
     struct buf out;           /* what the socket would not take yet, from `sent` on */
@@ -68,6 +69,7 @@ struct real_network {
     uint64_t unread;              /* bytes in them */
     struct network_item *current; /* whose bytes the caller of next() borrows */
     struct fiber *reader;         /* waits in next() */
+    bool arrived;                 /* something came since the reader looked */
 };
 
 /* ---- network_address.c */

@@ -22,10 +22,11 @@ static int64_t clock_now(void *self)
 
 static void clock_sleep(void *self, int64_t time_us)
 {
+    static const bool never = false;
     struct real_process *process = self;
     while (real_wall_us() < time_us) {
-        bool woken = loop_park(process->loop, time_us);
-        maybe(woken);
+        bool over = loop_wait(process->loop, &never, time_us);
+        require(!over);
     }
 }
 
