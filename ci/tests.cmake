@@ -67,3 +67,9 @@ if(TARGET aftershock)
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(ci.cli-test PROPERTIES TIMEOUT 600 ENVIRONMENT "${ASAN_ENV}")
 endif()
+
+# The engine in the simulator and in `stream` is the same bytes; and whoever says so can tell.
+if(TARGET aftershock)
+  add_test(NAME ci.one-engine COMMAND ${CMAKE_SOURCE_DIR}/ci/one-engine ${CMAKE_BINARY_DIR})
+  add_test(NAME ci.one-engine-self-test COMMAND ${CMAKE_SOURCE_DIR}/ci/one-engine --self-test)
+endif()
