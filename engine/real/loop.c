@@ -19,19 +19,24 @@ enum { POLL_FIRST = 16 };
 
 struct loop_fiber {
     struct fiber *fiber;
-    struct loop_fiber *next;       /* of all */
-    struct loop_fiber *next_ready; /* of the ready list */
-    int64_t until_us;              /* monotonic; INT64_MAX: no timer */
+    struct loop_fiber *next;        /* of all */
+    struct loop_fiber *next_queued; /* of the queue it stands in */
+    int64_t until_us;               /* monotonic; INT64_MAX: no timer */
     bool parked;
-    bool ready;
+    bool queued;
     bool woken;
+};
+
+struct fiber_queue {
+    struct loop_fiber *first;
+    struct loop_fiber *last;
+    size_t count;
 };
 
 struct loop {
     struct loop_fiber *fibers;
-    struct loop_fiber *ready_first;
-    struct loop_fiber *ready_last;
-    size_t ready_count;
+    struct fiber_queue ready;
+    struct fiber_queue turning; /* ready behind those whom the next look makes ready */
     struct loop_watch *watches;
     size_t watch_count;
     struct pollfd *polls;
@@ -66,29 +71,29 @@ struct loop *loop_new(void)
     return heap_alloc(sizeof(struct loop));
 }
 
-static void make_ready(struct loop *loop, struct loop_fiber *entry)
+static void append(struct fiber_queue *queue, struct loop_fiber *entry)
 {
-    require(!entry->ready);
-    entry->ready = true;
-    entry->next_ready = NULL;
-    if (loop->ready_last == NULL) {
-        loop->ready_first = entry;
+    require(!entry->queued);
+    entry->queued = true;
+    entry->next_queued = NULL;
+    if (queue->last == NULL) {
+        queue->first = entry;
     } else {
-        loop->ready_last->next_ready = entry;
+        queue->last->next_queued = entry;
     }
-    loop->ready_last = entry;
-    loop->ready_count++;
+    queue->last = entry;
+    queue->count++;
 }
 
-static struct loop_fiber *take_ready(struct loop *loop)
+static struct loop_fiber *take(struct fiber_queue *queue)
 {
-    struct loop_fiber *entry = loop->ready_first;
-    loop->ready_first = entry->next_ready;
-    if (loop->ready_first == NULL) {
-        loop->ready_last = NULL;
+    struct loop_fiber *entry = queue->first;
+    queue->first = entry->next_queued;
+    if (queue->first == NULL) {
+        queue->last = NULL;
     }
-    loop->ready_count--;
-    entry->ready = false;
+    queue->count--;
+    entry->queued = false;
     return entry;
 }
 
@@ -109,7 +114,7 @@ struct fiber *loop_spawn(struct loop *loop, fiber_entry entry, void *argument)
     added->until_us = INT64_MAX;
     added->next = loop->fibers;
     loop->fibers = added;
-    make_ready(loop, added);
+    append(&loop->ready, added);
     return added->fiber;
 }
 
@@ -172,14 +177,14 @@ void loop_wake(struct loop *loop, struct fiber *fiber)
 {
     struct loop_fiber *entry = find(loop, fiber);
     entry->woken = true;
-    if (entry->parked && !entry->ready) {
-        make_ready(loop, entry);
+    if (entry->parked && !entry->queued) {
+        append(&loop->ready, entry);
     }
 }
 
 void loop_turn(struct loop *loop)
 {
-    make_ready(loop, find(loop, fiber_current()));
+    append(&loop->turning, find(loop, fiber_current()));
     fiber_yield();
 }
 
@@ -233,7 +238,7 @@ static void fill_polls(struct loop *loop)
 /* Milliseconds until the first timer, rounded up, so that no sleep ends early. */
 static int wait_ms(const struct loop *loop)
 {
-    if (loop->ready_count > 0) {
+    if (loop->ready.count + loop->turning.count > 0) {
         return 0;
     }
     int64_t until_us = INT64_MAX;
@@ -274,7 +279,7 @@ static struct loop_fiber *first_due(const struct loop *loop, int64_t now_us)
 {
     struct loop_fiber *first = NULL;
     for (struct loop_fiber *entry = loop->fibers; entry != NULL; entry = entry->next) {
-        bool due = entry->parked && !entry->ready && entry->until_us <= now_us;
+        bool due = entry->parked && !entry->queued && entry->until_us <= now_us;
         if (due && (first == NULL || entry->until_us <= first->until_us)) {
             first = entry;
         }
@@ -287,7 +292,7 @@ static void expire(struct loop *loop)
     int64_t now_us = real_monotonic_us();
     struct loop_fiber *due = NULL;
     while ((due = first_due(loop, now_us)) != NULL) {
-        make_ready(loop, due);
+        append(&loop->ready, due);
     }
 }
 
@@ -298,8 +303,11 @@ void loop_run(struct loop *loop, const struct fiber *main)
     for (;;) {
         look(loop);
         expire(loop);
-        for (size_t left = loop->ready_count; left > 0; left--) {
-            struct loop_fiber *entry = take_ready(loop);
+        while (loop->turning.count > 0) {
+            append(&loop->ready, take(&loop->turning));
+        }
+        for (size_t left = loop->ready.count; left > 0; left--) {
+            struct loop_fiber *entry = take(&loop->ready);
             entry->parked = false;
             fiber_resume(entry->fiber);
             bool ended = fiber_ended(entry->fiber);
