@@ -97,10 +97,6 @@ static const struct broker_option standards[] = {
     {"fetch.error.backoff.ms", "100"}, /* Kafka's retry.backoff.ms */
     {"reconnect.backoff.max.ms", "1000"},
     {"topic.metadata.refresh.interval.ms", "30000"},
-    /* Reading ahead stops at 8 MiB of records, or at so many: a record takes some 300 bytes more
-     * than it has. */
-    {"queued.max.messages.kbytes", "8192"},
-    {"queued.min.messages", "65536"},
     {0},
 };
 

@@ -14,7 +14,7 @@
  * * options  of broker_configure: Java's names without "kafka.", each at most once, durations in
  *            milliseconds, sizes in bytes; a NULL name ends them; may be NULL (and is then refused:
  *            nobody can be asked without bootstrap.servers)
- * Sets no callback. Values beyond librdkafka's limits are moved to the limit: a
+ * Sets no callback and no queue size. Values beyond librdkafka's limits are moved to the limit: a
  * pipeline that Spark runs must not fail by them. Errors: ERR_FAILED with `diag` (class
  * INVALID_OPTION): an option is missing, unknown, or refused by librdkafka, in whose own words. No
  * message holds the value of a secret. Never suspends; call it on the thread's own stack. */

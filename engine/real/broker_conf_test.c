@@ -66,7 +66,6 @@ Test(broker_conf, a_reader_with_exact_offsets_by_default)
     expect("check.crcs", "true");
     expect("socket.timeout.ms", "30000");
     expect("fetch.wait.max.ms", "50");
-    expect("queued.max.messages.kbytes", "8192");
     expect("fetch.error.backoff.ms", "100");
     expect("security.protocol", "plaintext");
 }

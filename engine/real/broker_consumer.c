@@ -2,16 +2,19 @@
  * in order; what an answer has no room for stays in the stash, and the next answer begins there. */
 #include "engine/real/broker_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
 
 /* librdkafka looks about once a second whether a queue that was full has room again (D7). A request
- * to the leader makes its thread look at once: one each so many bytes. */
-#define ANNOUNCE_BYTES ((int64_t)2 << 20)
-/* What a queued record takes beside its bytes. */
-#define RECORD_BYTES 64
+ * to the leader makes its thread look at once: one each so many bytes, which is well before half of
+ * what is read ahead has been taken, in bytes and in records. */
+#define ANNOUNCE_BYTES ((int64_t)1 << 20)
+#define RECORD_BYTES   128 /* counted for a record beside its own */
+static_assert(ANNOUNCE_BYTES <= BROKER_AHEAD_KBYTES * 1024 / 2, "in bytes");
+static_assert(ANNOUNCE_BYTES / RECORD_BYTES <= BROKER_AHEAD_RECORDS / 2, "in records");
 
 /* ---- birth and death ---- */
 
@@ -182,7 +185,7 @@ count_records(const struct broker_consumer *consumer, int64_t bytes_max, size_t 
 static struct bytes copy_bytes(uint8_t **to, const void *bytes, size_t size)
 {
     struct bytes copy = {.data = bytes == NULL ? NULL : *to, .size = size};
-    if (size > 0) {
+    if (bytes != NULL && size > 0) {
         memcpy(*to, bytes, size);
     }
     *to += size;

@@ -90,6 +90,24 @@ enum broker_error broker_handle_error(struct broker_handle *handle, rd_kafka_res
 
 /* ---- made and unmade ---- */
 
+/* Not a user's business: broker_consumer.c goes by these. */
+static void bound_read_ahead(rd_kafka_conf_t *conf)
+{
+    const struct {
+        const char *name;
+        int value;
+    } bounds[] = {
+        {"queued.max.messages.kbytes", BROKER_AHEAD_KBYTES},
+        {"queued.min.messages", BROKER_AHEAD_RECORDS},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        char value[16];
+        (void)snprintf(value, sizeof value, "%d", bounds[i].value);
+        rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, bounds[i].name, value, NULL, 0);
+        require(result == RD_KAFKA_CONF_OK);
+    }
+}
+
 struct opening {
     struct broker_handle *handle;
     const struct broker_option *options;
@@ -106,6 +124,7 @@ static void open_instance(void *argument)
         rd_kafka_conf_destroy(conf);
         return;
     }
+    bound_read_ahead(conf);
     rd_kafka_conf_set_log_cb(conf, discard_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_opaque(conf, opening->handle);

@@ -19,9 +19,11 @@
 
 #include "engine/real/real_ports.h"
 
-/* Readers at once, and partitions that are read ahead. With the bounds of one (broker_handle.c)
- * this bounds the memory that librdkafka takes in a process. */
+/* Readers at once, and partitions that are read ahead. */
 enum { BROKER_CONSUMERS_MAX = 8 };
+/* A consumer reads ahead until it has one of these, and one fetch more. A queued record takes some
+ * 320 bytes beside its own (measured), so a consumer takes about 10 MiB. */
+enum { BROKER_AHEAD_KBYTES = 4096, BROKER_AHEAD_RECORDS = 16384 };
 /* Most records of one answer, and of one look into librdkafka's queue. */
 enum { BROKER_STASH_MAX = 4096 };
 

@@ -121,7 +121,7 @@ static inline void world_wait_result(rd_kafka_queue_t *queue, rd_kafka_event_typ
     rd_kafka_event_destroy(event);
 }
 
-/* Every partition has a leader. */
+/* Every partition has a leader, and that one knows it. */
 static inline bool world_topic_ready(struct broker_world *world, int partitions)
 {
     rd_kafka_topic_t *topic = rd_kafka_topic_new(world->producer, world->topic, NULL);
@@ -129,7 +129,11 @@ static inline bool world_topic_ready(struct broker_world *world, int partitions)
     bool ready = rd_kafka_metadata(world->producer, 0, topic, &found, 1000) == 0 &&
                  found->topic_cnt == 1 && found->topics[0].partition_cnt == partitions;
     for (int i = 0; ready && i < partitions; i++) {
-        ready = found->topics[0].partitions[i].leader >= 0;
+        int64_t low = -1;
+        int64_t high = -1;
+        ready = found->topics[0].partitions[i].leader >= 0 &&
+                rd_kafka_query_watermark_offsets(
+                    world->producer, world->topic, i, &low, &high, 1000) == 0;
     }
     if (found != NULL) {
         rd_kafka_metadata_destroy(found);
