@@ -333,7 +333,8 @@ static void reconfigures(struct broker_world *w)
     }
     cr_assert(eq(int, answer.error, BROKER_TIMED_OUT));
     cr_assert(broker->clients->next == NULL);
-    const struct broker_option wrong[] = {{"security.protocol", "carrier pigeons"}, {NULL, NULL}};
+    const struct broker_option wrong[] = {
+        {"bootstrap.servers", w->servers}, {"security.protocol", "carrier pigeons"}, {NULL, NULL}};
     cr_assert(eq(int, broker_configure(&w->process->ports.broker, wrong, &diag), ERR_FAILED));
     cr_assert(eq(str, diag.error_class, "INVALID_OPTION"));
     cr_assert(strstr(diag.text, "security.protocol") != NULL, "%s", diag.text);
