@@ -20,14 +20,6 @@ static int slice_ms(int64_t deadline_us)
     return (int)((left_us + US_PER_MS - 1) / US_PER_MS);
 }
 
-/* After a call that blocked: everybody who became ready meanwhile. The first turn only finds them,
- * behind the caller. */
-static void give_turns(const struct broker_handle *handle)
-{
-    loop_turn(handle->broker->loop);
-    loop_turn(handle->broker->loop);
-}
-
 /* ---- metadata ---- */
 
 struct metadata_call {
@@ -89,7 +81,7 @@ enum broker_error broker_query_metadata(struct broker_handle *handle,
     while ((call.timeout_ms = slice_ms(deadline_us)) > 0) {
         fiber_on_thread_stack(ask_metadata, &call);
         broker_handle_hear(handle);
-        give_turns(handle);
+        loop_turn(handle->broker->loop);
         if (call.found != NULL) {
             broker_handle_heard_from(handle);
             enum broker_error error = copy_metadata(handle, call.found, arena, partitions, count);
@@ -220,7 +212,7 @@ enum broker_error broker_query_offsets(struct broker_handle *handle,
             fiber_on_thread_stack(ask_offsets, &call);
             broker_handle_hear(handle);
             answered = note_answers(&call, offsets, count);
-            give_turns(handle);
+            loop_turn(handle->broker->loop);
         }
         rd_kafka_topic_partition_list_destroy(call.list);
         if (!asked) {
