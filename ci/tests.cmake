@@ -73,3 +73,15 @@ if(TARGET aftershock)
   add_test(NAME ci.one-engine COMMAND ${CMAKE_SOURCE_DIR}/ci/one-engine ${CMAKE_BINARY_DIR})
   add_test(NAME ci.one-engine-self-test COMMAND ${CMAKE_SOURCE_DIR}/ci/one-engine --self-test)
 endif()
+
+# The program with real processes, files and librdkafka, broken in many ways; with sanitizers, and in builds that differ by the
+# compiler alone, a part of it. Times are real: nothing else runs beside it.
+if(TARGET aftershock)
+  set(parts kills-files --kills 40)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    set(parts "")
+  endif()
+  add_test(NAME ci.live-faults COMMAND ${CMAKE_SOURCE_DIR}/ci/live-faults $<TARGET_FILE:aftershock> --seed 1 ${parts}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(ci.live-faults PROPERTIES TIMEOUT 600 RUN_SERIAL ON ENVIRONMENT "${ASAN_ENV}")
+endif()
