@@ -122,6 +122,7 @@ static void drop(struct loop *loop, struct loop_fiber *entry)
 {
     struct loop_fiber **link = &loop->fibers;
     while (*link != entry) {
+        require(*link != NULL);
         link = &(*link)->next;
     }
     *link = entry->next;
