@@ -187,7 +187,12 @@ static enum status put_if_absent(void *self, const char *key, struct bytes objec
     TRY(write_temporary(self, object, temporary));
     enum status status = link(temporary, path) == 0 ? OK : failed(errno);
     (void)unlink(temporary);
-    return status == OK ? finish_put(path) : status;
+    if (status != OK && status != ERR_EXISTS) {
+        return status;
+    }
+    /* What made this one lose is made durable, too: its writer may have died before that. */
+    enum status synced = finish_put(path);
+    return status == OK ? synced : synced == OK ? ERR_EXISTS : ERR_IO;
 }
 
 static enum status put(void *self, const char *key, struct bytes object)

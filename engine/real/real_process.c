@@ -111,6 +111,10 @@ real_process_new(const struct real_config *config, struct real_process **made, s
 {
     require(config->role != ROLE_HOST);
     require(current_process == &process_host);
+    /* A file at its limit, a reader that is gone: errors of the call, not the end of the process.
+     */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     struct real_process *process = heap_alloc(sizeof *process);
     process->config = *config;
     process->process = (struct process){
