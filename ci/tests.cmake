@@ -83,5 +83,7 @@ if(TARGET aftershock)
   endif()
   add_test(NAME ci.live-faults COMMAND ${CMAKE_SOURCE_DIR}/ci/live-faults $<TARGET_FILE:aftershock> --seed 1 ${parts}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(ci.live-faults PROPERTIES TIMEOUT 600 RUN_SERIAL ON ENVIRONMENT "${ASAN_ENV}")
+  add_test(NAME ci.live-faults-self-test COMMAND ${CMAKE_SOURCE_DIR}/ci/live-faults $<TARGET_FILE:aftershock> --self-test
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(ci.live-faults ci.live-faults-self-test PROPERTIES TIMEOUT 600 RUN_SERIAL ON ENVIRONMENT "${ASAN_ENV}")
 endif()
