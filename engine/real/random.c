@@ -1,8 +1,6 @@
 /* Keyed draws for real: as in the simulator a pure function of what is drawn for, but of a seed
  * that the system drew at this process' birth. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/random.h>
 
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
@@ -23,14 +21,8 @@ static uint64_t draw(void *self, const char *label, uint64_t key1, uint64_t key2
 struct real_random *real_random_new(void)
 {
     struct real_random *random = heap_alloc(sizeof *random);
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    require(fd >= 0);
-    ssize_t got = -1;
-    do {
-        got = read(fd, random->seed, sizeof random->seed);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = getrandom(random->seed, sizeof random->seed, 0); /* so few come whole or not */
     require(got == (ssize_t)sizeof random->seed);
-    (void)close(fd);
     return random;
 }
 
