@@ -118,10 +118,10 @@ class Engine(Case):
 
 def table_digest(case):
     """Number of rows and a digest of them that knows no order."""
-    table = deltalake.DeltaTable(str(case.table)).to_pyarrow_table()
+    found = deltalake.DeltaTable(str(case.table)).to_pyarrow_table()
     rows = duckdb.connect().execute("select count(*), sum(flights), sum(delayed), sum(hash(epoch_us(\"window\".start), far, flights, delayed, "
-                                    "average, worst, first)::hugeint % 1000000007) from table").fetchone()
-    assert rows[0] == table.num_rows
+                                    "average, worst, first)::hugeint % 1000000007) from found").fetchone()
+    assert rows[0] == found.num_rows
     return rows
 
 

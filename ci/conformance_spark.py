@@ -180,19 +180,26 @@ def from_nothing(name, pipeline, lines, partitions, **options):
 
 # ---- 3. turns on one checkpoint
 
+def finish(case, engine):
+    if engine == "spark":
+        spark_once(case)
+    else:
+        case.finish(engine)
+
+
 def turns(name, pipeline, first, **options):
     """Two engines, `first` begins, both are killed in a batch; Aftershock and Spark also take over from a tidy end."""
     second = "aftershock" if first == "spark" else "spark"
-    case = new_case(name, pipeline, FLIGHTS[:160], 2, maxOffsetsPerTrigger=20, **options)
+    case = new_case(name, pipeline, FLIGHTS[:160], 2, maxOffsetsPerTrigger=20, processingTime="100ms", **options)
     case.kill_in_batch(first, 2)
     case.kill_in_batch(second, case.ids("offsets")[-1] + 2)
     feed(case, FLIGHTS[160:260], 2)
-    case.finish(first)
+    finish(case, first)
     feed(case, FLIGHTS[260:360], 2)
-    case.finish(second)
+    finish(case, second)
     feed(case, FLIGHTS[360:400], 2)
     case.kill_in_batch(first, case.ids("offsets")[-1] + 1)
-    case.finish(second)
+    finish(case, second)
     expect(case.check(), name, "see above")
     read_by_spark(case)
 

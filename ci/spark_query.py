@@ -8,9 +8,11 @@ import glob
 import json
 import os
 import pathlib
+import re
 import sys
 
 HOME = pathlib.Path(__file__).resolve().parent.parent / "build/conformance"
+UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}  # "10s", which Spark does not know
 KAFKA_OPTIONS = ("startingOffsets", "failOnDataLoss", "maxOffsetsPerTrigger", "minPartitions")
 SQL_TYPES = {"timestamp": "TIMESTAMP", "string": "STRING", "int": "INT", "long": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN"}
 
@@ -90,8 +92,13 @@ def start(spark, pipeline, bootstrap, root="", once=True):
             spark.conf.set(name, str(value).lower() if isinstance(value, bool) else value)
     writer = frame(spark, pipeline, bootstrap).writeStream.format("delta").outputMode(pipeline["sink"]["outputMode"])
     writer = writer.option("checkpointLocation", str(root) + pipeline["options"]["checkpointLocation"])
-    trigger = {"availableNow": True} if once else {"processingTime": pipeline["trigger"]["processingTime"]}
+    trigger = {"availableNow": True} if once else {"processingTime": interval(pipeline["trigger"]["processingTime"])}
     return writer.trigger(**trigger).start(str(root) + pipeline["sink"]["path"])
+
+
+def interval(text):
+    short = re.fullmatch(r"(\d+)\s*([a-z]+)", text)
+    return f"{short[1]} {UNITS.get(short[2], short[2])}" if short else text
 
 
 def write_progress(query, file):
