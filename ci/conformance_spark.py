@@ -4,6 +4,7 @@
 2. Spark and Aftershock run the same query from nothing: the same batches, watermarks, rows a batch, and files to the byte where
    nothing but the content decides them.
 3. Spark, Aftershock, Spark on one checkpoint, killed with kill -9 in a batch.
+4. Both at once on one checkpoint.
 After each: table, history and state against SQL over the source (ci/sql_oracle.py), and read by Spark itself."""
 import json
 import os
@@ -204,7 +205,27 @@ def turns(name, pipeline, first, **options):
     read_by_spark(case)
 
 
-parts = sys.argv[2:] or ["simulated", "from-nothing", "turns"]
+def together(name, pipeline):
+    """Both at once on one checkpoint: one of them must stop, saying why, and nothing is written twice."""
+    case = new_case(name, pipeline, FLIGHTS[:400], 2, maxOffsetsPerTrigger=20, processingTime="1s")
+    process = case.start("aftershock")
+    case.wait(lambda: (case.checkpoint / "commits/1").exists(), process, "commits/1")
+    said = ""
+    try:
+        spark_once(case)
+    except Exception as error:  # Spark's own, by way of py4j
+        said = str(error).splitlines()[0]
+    process.terminate()
+    stopped = process.wait(60) != 0
+    words = case.tail()
+    expect(stopped or "CONCURRENT" in said, name, f"nobody was refused: Spark said '{said}', Aftershock: {words}")
+    expect(not stopped or "CONCURRENT" in words, name, f"Aftershock ended with {process.returncode}: {words}")
+    case.finish("aftershock")
+    expect(case.check(), name, "see above")
+    print(f"  {name}: refused was {'Aftershock: ' + words.splitlines()[-1] if stopped else 'Spark: ' + said[:160]}")
+
+
+parts = sys.argv[2:] or ["simulated", "from-nothing", "turns", "together"]
 spark = spark_query.session()
 if "simulated" in parts:
     simulated()
@@ -218,5 +239,7 @@ if "turns" in parts:
     turns("turns-stateless", "flight_delays", "spark")
     turns("turns-windows", "flight_counts", "aftershock")
     turns("turns-windows-spark-first", "flight_counts", "spark")
+if "together" in parts:
+    together("together", "flight_counts")
 print(f"{len(set(failures))} cases different: {sorted(set(failures))}" if failures else "nothing different")
 sys.exit(1 if failures else 0)
