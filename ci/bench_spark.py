@@ -4,7 +4,8 @@ beside Spark local[2], on the same machine, over the same topic, with the same b
     AFTERSHOCK_KAFKA=host:port bench_spark.py FOLDER [MILLIONS]
 
 CPU is user and system time of all processes of an engine, and memory the sum of the peak resident sizes of its processes, both
-from /proc, looked at 20 times a second. The tables must be equal, row by row. Gates: three times Spark's rows per CPU-second, 256 MiB."""
+from /proc, looked at 20 times a second. "Warm" is what comes after the first batch: neither start-up nor most of what a JVM
+compiles. The tables must be equal, row by row. Gates: three times Spark's rows per CPU-second, warm too; 256 MiB."""
 import json
 import os
 import pathlib
@@ -69,6 +70,8 @@ class Usage:
         if int(fields[3]) != self.session:
             return
         self.cpu[process.name] = (int(fields[11]) + int(fields[12])) / TICK
+        if (pathlib.Path("/proc") / fields[1] / "comm").read_text() == "java\n":
+            return  # a fork of the JVM on its way to chmod: its memory is the JVM's
         status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
         if "VmHWM" in status:
             self.peak[process.name] = int(status["VmHWM"].split()[0]) / 1024
@@ -86,16 +89,18 @@ class Usage:
 
 
 def run(case, engine, extra=()):
-    """One run to the end of the topic: wall seconds and what it used."""
+    """One run to the end of the topic: wall seconds, what it used, and the CPU seconds of all but the first batch."""
     case.extra = list(extra)
     began = time.monotonic()
     process = case.start(engine, once=True)
-    usage = Usage(process.pid)
+    usage, cold_s = Usage(process.pid), None
     while process.poll() is None:
         usage.look()
+        if cold_s is None and (case.checkpoint / "commits/0").exists():
+            cold_s = usage.cpu_s()
         time.sleep(0.05)
     assert process.returncode == 0, f"{engine} ended with {process.returncode}:\n{case.tail()}"
-    return time.monotonic() - began, usage
+    return time.monotonic() - began, usage, usage.cpu_s() - cold_s
 
 
 def first_commit(case, engine):
@@ -138,22 +143,22 @@ def main():
         small.extra = extra
         start_s = first_commit(small, engine)
         case = Engine(OUT, f"run-{len(figures)}", "flight_counts", BOOTSTRAP, topic=topic, maxOffsetsPerTrigger=BATCH)
-        wall_s, usage = run(case, engine, extra)
+        wall_s, usage, warm_s = run(case, engine, extra)
         figures[label] = {"rows_s": RECORDS / wall_s, "mib_s": size / 2**20 / wall_s, "rows_cpu_s": RECORDS / usage.cpu_s(),
-                          "cpu_s": usage.cpu_s(), "peak_mib": sum(usage.peak.values()), "start_s": start_s}
+                          "warm_rows_cpu_s": (RECORDS - BATCH) / warm_s, "cpu_s": usage.cpu_s(), "peak_mib": sum(usage.peak.values()), "start_s": start_s}
         digests[label] = table_digest(case)
         client = f", of it {usage.client_cpu_s():.1f} s in librdkafka's threads" if engine == "aftershock" else ""
-        print(f"  {label}: {RECORDS / wall_s:,.0f} rows/s, {size / 2**20 / wall_s:.1f} MiB/s, {RECORDS / usage.cpu_s():,.0f} rows a CPU-second; "
+        print(f"  {label}: {RECORDS / wall_s:,.0f} rows/s, {size / 2**20 / wall_s:.1f} MiB/s, {RECORDS / usage.cpu_s():,.0f} rows a CPU-second, warm {(RECORDS - BATCH) / warm_s:,.0f}; "
               f"{wall_s:.1f} s, {usage.cpu_s():.1f} s of CPU{client}; peak {sum(usage.peak.values()):.0f} MiB in {len(usage.peak)} processes; first commit after {start_s:.2f} s")
     (OUT / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     spark = figures.pop("Spark local[2]")
     failed = len(set(digests.values())) != 1
     print(f"  tables: {'equal: ' + str(next(iter(digests.values()))[0]) + ' rows' if not failed else 'DIFFERENT: ' + str(digests)}")
     for label, seen in figures.items():
-        ratio = seen["rows_cpu_s"] / spark["rows_cpu_s"]
-        good = ratio >= GATE_ROWS and seen["peak_mib"] < GATE_MIB
+        ratio, warm = (seen[key] / spark[key] for key in ("rows_cpu_s", "warm_rows_cpu_s"))
+        good = min(ratio, warm) >= GATE_ROWS and seen["peak_mib"] < GATE_MIB
         failed |= not good
-        print(f"  {'gate' if good else 'GATE FAILED'}: {label}: {ratio:.1f} times Spark's rows a CPU-second (at least {GATE_ROWS}), "
+        print(f"  {'gate' if good else 'GATE FAILED'}: {label}: {ratio:.1f} times Spark's rows a CPU-second, warm {warm:.1f} (at least {GATE_ROWS}), "
               f"{seen['rows_s'] / spark['rows_s']:.1f} times its rows a second; {seen['peak_mib']:.0f} MiB (below {GATE_MIB}); "
               f"first commit in 1/{spark['start_s'] / seen['start_s']:.0f} of Spark's time")
     return 1 if failed else 0

@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import kafka_client
 import spark_query
@@ -207,14 +208,17 @@ def turns(name, pipeline, first, **options):
 
 def together(name, pipeline):
     """Both at once on one checkpoint: one of them must stop, saying why, and nothing is written twice."""
-    case = new_case(name, pipeline, FLIGHTS[:400], 2, maxOffsetsPerTrigger=20, processingTime="1s")
+    case = new_case(name, pipeline, FLIGHTS[:40], 2, processingTime="500ms")
     process = case.start("aftershock")
-    case.wait(lambda: (case.checkpoint / "commits/1").exists(), process, "commits/1")
-    said = ""
-    try:
-        spark_once(case)
-    except Exception as error:  # Spark's own, by way of py4j
-        said = str(error).splitlines()[0]
+    case.wait(lambda: (case.checkpoint / "commits/0").exists(), process, "commits/0")
+    query = spark_query.start(spark, spark_query.with_options(case.pipeline, case.options), BOOTSTRAP, case.folder, once=False)
+    for first in range(40, 2000, 10):
+        if process.poll() is not None or not query.isActive:
+            break
+        feed(case, FLIGHTS[first:first + 10], 2)
+        time.sleep(0.3)
+    said = "" if query.isActive else str(query.exception()).splitlines()[0]
+    query.stop()
     process.terminate()
     stopped = process.wait(60) != 0
     words = case.tail()
