@@ -90,7 +90,12 @@ void target_format(struct target target, char out[TARGET_TEXT_SIZE]);
     X(FAULT_MOVE_LEADER,                                                                           \
       "move_leader",                                                                               \
       TARGET_TOPIC,                                                                                \
-      "another replica in sync takes over a \"partition\", as in a controlled shutdown")
+      "another replica in sync takes over a \"partition\", as in a controlled shutdown")           \
+    X(FAULT_RECREATE,                                                                              \
+      "recreate",                                                                                  \
+      TARGET_TOPIC,                                                                                \
+      "an operator deletes the topic and makes it anew under its name, at the same moment: its "   \
+      "records are gone, offsets begin at 0 again")
 
 enum fault_verb {
 #define X(id, name, targets, help) id,

@@ -15,8 +15,9 @@ struct batch {
     int64_t watermark_ms;  /* Wm(N): it evicts up to here */
     int64_t late_ms;       /* Wm(N-1): it drops what is behind */
     /* What its tasks and the table add. */
-    struct job *job;           /* NULL: it was in the table, nothing ran */
-    int64_t next_watermark_ms; /* Wm(N+1) */
+    struct job *job;                  /* NULL: it was in the table, nothing ran */
+    int64_t next_watermark_ms;        /* Wm(N+1) */
+    struct last_records last_records; /* below `end`, as far as they are known */
     int64_t rows_written;
 };
 

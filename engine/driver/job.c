@@ -64,7 +64,8 @@ bool job_given_up(const struct job *job)
            (job->map != NULL && job->map->given_up >= 0);
 }
 
-/* Spark's text of SparkException "Job aborted due to stage failure", in our words. */
+/* Spark's text of SparkException "Job aborted due to stage failure", in our words. Data loss keeps
+ * its class, as where the driver finds it: starting the query again is no remedy. */
 static enum status fail_task(const struct job *job, const struct task_set *set, struct diag *diag)
 {
     const struct task *task = &set->tasks[set->given_up];
@@ -82,17 +83,20 @@ static enum status fail_task(const struct job *job, const struct task_set *set, 
                        set->given_up,
                        set->batch);
     }
+    bool loss = strcmp(set->error_class, CLASS_DATA_LOSS) == 0;
     return diag_fail(diag,
-                     "STREAM_FAILED",
+                     loss ? CLASS_DATA_LOSS : "STREAM_FAILED",
                      "%stask %" PRId64 " of batch %" PRId64 " (%s) failed %" PRId64
-                     " times (spark.task.maxFailures), last: %s [%s]",
+                     " times (spark.task.maxFailures), last: %s%s%s%s",
                      set->stage == STAGE_MAP ? "map " : "",
                      set->given_up,
                      set->batch,
                      what,
                      task->failures,
                      set->error_text,
-                     set->error_class);
+                     loss ? "" : " [",
+                     loss ? "" : set->error_class,
+                     loss ? "" : "]");
 }
 
 enum status job_fail(const struct job *job, struct diag *diag)
@@ -145,6 +149,7 @@ struct attempt_id job_launch(struct job *job,
         message->partition = task->range.partition;
         message->from = task->range.from;
         message->until = task->range.until;
+        message->before = task->range.before;
     } else {
         require(job_mapped(job));
         message->late_ms = job->late_ms;
@@ -159,10 +164,12 @@ struct attempt_id job_launch(struct job *job,
     return id;
 }
 
-/* Records of a range only ever disappear, so that as many as before are the same ones. */
+/* Records of one log only ever disappear, so that as many as before are the same ones; and a log
+ * that was cut and grew again has another record at the end. */
 static bool read_the_same(const struct task *map, const struct message_task_done *done)
 {
-    return !map->reported || map->done.rows_read == done->rows_read;
+    return !map->reported || (map->done.rows_read == done->rows_read &&
+                              fingerprint_equal(&map->done.last, &done->last));
 }
 
 bool job_done(struct job *job, const struct attempt_id *id, const struct message_task_done *done)

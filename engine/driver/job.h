@@ -13,7 +13,8 @@
  *     what is known. spark.stage.maxConsecutiveAttempts failed attempts in a row end the query.
  *   - Result partitions that are finished are not run again when a map output is replaced: what a
  *     map task writes is a function of the records in its range, so that a second output is the
- *     first one. It is not when some of them expired in between (failOnDataLoss=false): then
+ *     first one. It is not when some of them expired in between (failOnDataLoss=false), or the
+ *     log lost its tail and grew again: then
  *     results of the first output would count records that the second one reports as skipped, in
  *     some groups and not in others. So every result made of it is rolled back, and every attempt
  *     that runs is given up: they run again from the outputs that stand now (Spark: an

@@ -333,6 +333,25 @@ Test(job, results_are_rolled_back_when_a_second_map_output_is_another)
     cr_assert(eq(i64, job->result->tasks[0].attempts, 2));
 }
 
+/* As many records, and others: the log was cut and has grown again since the first output. */
+Test(job, a_second_map_output_of_another_log_is_another)
+{
+    struct attempt_id id;
+    struct message_task_done done = {.rows_read = 1, .last = {true, 7, 5, 1}};
+    id = launch(1);
+    cr_assert(job_done(job, &id, &done));
+    end(launch(2));
+    end(launch(2));
+    end(launch(3));
+    for (uint64_t hash = 1; hash <= 2; hash++) { /* the same record again, then another one */
+        cr_assert(eq(int, lose(1), 1));
+        id = launch(1);
+        cr_assert(eq(i64, id.stage, STAGE_MAP));
+        done.last.hash = hash;
+        cr_assert(eq(int, job_done(job, &id, &done), hash == 1));
+    }
+}
+
 Test(job, given_up_tasks_are_named_with_their_stage)
 {
     static const struct message_failure exception = {"STREAM_READ", "no answer", -1, -1};

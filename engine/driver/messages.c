@@ -4,7 +4,7 @@
 
 enum {
     MESSAGE_MAGIC = 'A',
-    MESSAGE_VERSION = 2,
+    MESSAGE_VERSION = 3,
     TEXT_SIZE_MAX = 1 << 20,
     OVERRIDES_MAX = 1024,
     MAPS_MAX = 1 << 20
@@ -76,12 +76,22 @@ static void put_file(struct buf *out, const struct delta_file *file)
     buf_le64(out, file->rows_hash);
 }
 
+/* A fixed width: whether a record is known, and which, costs nothing on the wire. */
+static void put_fingerprint(struct buf *out, const struct fingerprint *record)
+{
+    buf_byte(out, record->known);
+    buf_le64(out, (uint64_t)record->offset);
+    buf_le64(out, (uint64_t)record->timestamp_ms);
+    buf_le64(out, record->hash);
+}
+
 static void put_task(struct buf *out, const struct message_run_task *task)
 {
     buf_zigzag(out, task->partitions);
     buf_zigzag(out, task->partition);
     buf_zigzag(out, task->from);
     buf_zigzag(out, task->until);
+    put_fingerprint(out, &task->before);
     buf_zigzag(out, task->late_ms);
     buf_zigzag(out, task->evict_ms);
     require(task->map_count <= MAPS_MAX);
@@ -95,6 +105,7 @@ static void put_task(struct buf *out, const struct message_run_task *task)
 static void put_done(struct buf *out, const struct message_task_done *done)
 {
     buf_zigzag(out, done->rows_read);
+    put_fingerprint(out, &done->last);
     buf_zigzag(out, done->event_time_max_ms);
     buf_zigzag(out, done->event_time_min_ms);
     buf_zigzag(out, done->event_time_sum_ms);
@@ -266,16 +277,30 @@ static void take_maps(struct cursor *cursor, struct arena *arena, struct message
     task->map_count = count;
 }
 
+static struct fingerprint take_fingerprint(struct cursor *cursor)
+{
+    struct fingerprint record = {.known = take_bool(cursor)};
+    record.offset = (int64_t)cursor_le64(cursor);
+    record.timestamp_ms = (int64_t)cursor_le64(cursor);
+    record.hash = cursor_le64(cursor);
+    if (record.known && record.offset < 0) {
+        cursor->failed = true;
+    }
+    return record;
+}
+
 static struct message_run_task take_task(struct cursor *cursor, struct arena *arena)
 {
     struct message_run_task task = {.partitions = take_count(cursor)};
     int64_t partition = take_count(cursor);
     task.from = take_count(cursor);
     task.until = take_count(cursor);
+    task.before = take_fingerprint(cursor);
     task.late_ms = cursor_zigzag(cursor);
     task.evict_ms = cursor_zigzag(cursor);
     take_maps(cursor, arena, &task);
-    if (partition > INT32_MAX || task.until < task.from) {
+    bool ahead = task.before.known && task.before.offset >= task.from;
+    if (partition > INT32_MAX || task.until < task.from || ahead) {
         cursor->failed = true;
         return task;
     }
@@ -298,6 +323,7 @@ static struct delta_file take_file(struct cursor *cursor, struct arena *arena)
 static struct message_task_done take_done(struct cursor *cursor, struct arena *arena)
 {
     struct message_task_done done = {.rows_read = take_count(cursor)};
+    done.last = take_fingerprint(cursor);
     done.event_time_max_ms = cursor_zigzag(cursor);
     done.event_time_min_ms = cursor_zigzag(cursor);
     done.event_time_sum_ms = cursor_zigzag(cursor);

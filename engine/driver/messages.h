@@ -18,6 +18,7 @@
 #include "engine/base/buf.h"
 #include "engine/plan/plan.h"
 #include "engine/sink/delta_sink.h"
+#include "engine/source/fingerprint.h"
 
 enum message_kind {
     MESSAGE_REGISTER = 1,
@@ -72,6 +73,7 @@ struct message_run_task {
     int32_t partition;
     int64_t from;
     int64_t until;
+    struct fingerprint before; /* kafka_range.before */
     /* STAGE_RESULT of a stateful plan: reduce partition `id.task`, state version `id.batch`. */
     int64_t late_ms;               /* Wm(N-1) */
     int64_t evict_ms;              /* Wm(N) */
@@ -82,6 +84,7 @@ struct message_run_task {
 /* What an attempt reports. */
 struct message_task_done {
     int64_t rows_read;         /* records read from Kafka */
+    struct fingerprint last;   /* of a task that reads Kafka: kafka_reading.last */
     int64_t event_time_max_ms; /* INT64_MIN: no row had one, or there is no watermark */
     int64_t event_time_min_ms; /* INT64_MAX: none */
     int64_t event_time_sum_ms; /* for lastProgress' avg, over `event_times` rows */
@@ -120,6 +123,9 @@ struct message_failure {
     int64_t map_task; /* CLASS_FETCH_FAILED: whose output could not be fetched; else -1 */
     int64_t map_attempt;
 };
+
+/* Records are gone, and failOnDataLoss=true: it ends the query under its own class. */
+#define CLASS_DATA_LOSS "DATA_LOSS"
 
 /* A block could not be fetched: not counted against the task; its map output is taken for lost and
  * made again (Spark: FetchFailed). */

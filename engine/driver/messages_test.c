@@ -35,6 +35,7 @@ static struct message sample(enum message_kind kind)
                                              .partition = 5,
                                              .from = 10,
                                              .until = INT64_MAX,
+                                             .before = {true, 9, -1, UINT64_MAX},
                                              .late_ms = -1,
                                              .evict_ms = INT64_MAX,
                                              .maps = maps,
@@ -48,6 +49,7 @@ static struct message sample(enum message_kind kind)
                                             .content_hash = UINT64_MAX,
                                             .rows_hash = 42};
     message.done.rows_read = 300;
+    message.done.last = (struct fingerprint){true, INT64_MAX, 978307200123, 42};
     message.done.event_time_max_ms = INT64_MIN;
     message.done.event_time_min_ms = INT64_MAX;
     message.done.event_time_sum_ms = -7;
@@ -133,6 +135,8 @@ Test(messages, task_messages_survive)
     cr_assert(eq(int, back.task.partition, 5));
     cr_assert(eq(i64, back.task.from, 10));
     cr_assert(eq(i64, back.task.until, INT64_MAX));
+    cr_assert(back.task.before.known);
+    cr_assert(fingerprint_equal(&back.task.before, &message.task.before));
     cr_assert(eq(i64, back.task.partitions, 200));
     cr_assert(eq(i64, back.task.late_ms, -1));
     cr_assert(eq(i64, back.task.evict_ms, INT64_MAX));
@@ -154,6 +158,8 @@ Test(messages, task_messages_survive)
     cr_assert(eq(u64, back.done.file.rows_hash, 42));
 
     cr_assert(eq(i64, back.done.rows_read, 300));
+    cr_assert(back.done.last.known);
+    cr_assert(fingerprint_equal(&back.done.last, &message.done.last));
     cr_assert(eq(i64, back.done.event_time_max_ms, INT64_MIN));
     cr_assert(eq(i64, back.done.event_time_min_ms, INT64_MAX));
     cr_assert(eq(i64, back.done.event_time_sum_ms, -7));
@@ -280,6 +286,12 @@ Test(messages, values_that_nobody_sends_are_refused)
     struct message back;
     struct message message = sample(MESSAGE_RUN_TASK);
     message.task.until = message.task.from - 1;
+    message_encode(&message, &out);
+    cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
+
+    message = sample(MESSAGE_RUN_TASK);
+    message.task.before.offset = message.task.from; /* it lies below the range */
+    buf_clear(&out);
     message_encode(&message, &out);
     cr_assert(eq(int, message_decode(&arena, buf_bytes(&out), &back), ERR_CORRUPT));
 

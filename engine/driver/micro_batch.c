@@ -14,7 +14,8 @@
  *   E sink       one Delta commit with txn {query id, N}: a batch that is in the table already is
  *                not written again, however often it runs. A table that lacks batch N-1, or has
  *                an N that this run planned anew, does not fit this checkpoint: refused. The
- *                commit carries the watermark that the tasks moved, for a run that finds it there
+ *                commit carries the watermark that the tasks moved, for a run that finds it there,
+ *                and the last record of each partition: who reads on compares it (fingerprint.h)
  *   F commits/N  written once, after the table, with that watermark: the next batch may be
  *                planned
  *   G purge      what recovery cannot need any more: it reads the newest two entries
@@ -30,6 +31,7 @@
 #include "engine/checkpoint/metadata_log.h"
 #include "engine/driver/batch_plan.h"
 #include "engine/driver/batch_progress.h"
+#include "engine/driver/batch_records.h"
 #include "engine/driver/task_scheduler.h"
 #include "engine/driver/watermark.h"
 #include "engine/state/state_metadata.h"
@@ -136,12 +138,18 @@ run_tasks(struct query *query, struct batch *batch, bool *done, struct diag *dia
     if (status != OK) {
         return batch_plan_failed(query->plan, status, diag);
     }
+    batch_records_attach(&query->last_records, &batch->begin, ranges, plan.range_count);
     plan.ranges = ranges;
     status = task_scheduler_run(query, &plan, &batch->job, done, diag);
     if (status == OK && *done) {
         int64_t seen_ms = watermark_observed_ms(job_readers(batch->job));
         batch->next_watermark_ms =
             watermark_next_ms(query->plan->watermark, batch->watermark_ms, seen_ms);
+        batch_records_merge(&query->batch_arena,
+                            &query->last_records,
+                            &batch->end,
+                            job_readers(batch->job),
+                            &batch->last_records);
         failpoint(FP_TASKS_AFTER, batch->id);
     }
     return status;
@@ -161,6 +169,7 @@ static enum status commit_to_table(struct query *query, struct batch *batch, str
         .complete = query->plan->output_mode == OUTPUT_COMPLETE,
         .next_watermark_ms =
             query->plan->watermark == NULL ? DELTA_NO_WATERMARK : batch->next_watermark_ms,
+        .last_records = batch_records_text(&query->batch_arena, &batch->last_records),
     };
     for (size_t i = 0; i < tasks->count; i++) {
         require(tasks->tasks[i].state == TASK_FINISHED);
@@ -190,17 +199,28 @@ static enum status commit_to_table(struct query *query, struct batch *batch, str
 /* An earlier run may have got as far as E: then F is all that is left (Spark's DeltaSink.addBatch
  * looks first, too; state N+1 was durable before E). Only a batch that runs again can be in the
  * table: within one run E is followed by F. F needs the next watermark: where the table does not
- * have it (Spark wrote that commit), the tasks run again, and only E is skipped. */
+ * have it (Spark wrote that commit), the tasks run again, and only E is skipped.
+ *
+ * The first batch of each run looks, for the last records too. */
 static enum status
 find_in_table(struct query *query, struct batch *batch, bool *done, struct diag *diag)
 {
     struct delta_found found = {0};
     *done = false;
-    if (!batch->rerun) {
+    if (query->table_seen) {
         return OK;
     }
+    query->table_seen = true;
+    if (batch->id == 0 && !batch->rerun) {
+        return OK; /* of a new query: the table has nothing of it */
+    }
     TRY(delta_find_batch(query->table, batch->id, &found, diag));
-    if (!found.found || (!found.has_watermark && query->plan->watermark != NULL)) {
+    if (found.newest_batch == batch->id - 1) {
+        batch_records_parse(&query->position_arena, found.last_records, &query->last_records);
+    } else if (found.newest_batch == batch->id) {
+        batch_records_parse(&query->batch_arena, found.last_records, &batch->last_records);
+    }
+    if (!batch->rerun || !found.found || (!found.has_watermark && query->plan->watermark != NULL)) {
         return OK;
     }
     bool moved = found.has_watermark && found.next_watermark_ms > batch->watermark_ms;
@@ -245,10 +265,14 @@ static void advance(struct query *query, const struct batch *batch)
     query->watermark_ms = batch->next_watermark_ms;
     struct offsets end = {0};
     struct arena fresh = {0};
+    struct last_records last_records = {.count = batch->last_records.count};
+    size_t size = last_records.count * sizeof *last_records.entries;
     offsets_copy(&fresh, &batch->end, &end);
+    last_records.entries = arena_copy(&fresh, batch->last_records.entries, size);
     arena_free(&query->position_arena);
     query->position_arena = fresh;
     query->position = end;
+    query->last_records = last_records;
     query->rerun = false;
     query->next_batch = batch->id + 1;
 }

@@ -10,6 +10,7 @@
 #include "engine/driver/executors.h"
 #include "engine/driver/job.h"
 #include "engine/driver/progress.h"
+#include "engine/source/fingerprint.h"
 #include "engine/source/offsets.h"
 
 struct query {
@@ -29,14 +30,16 @@ struct query {
     bool rerun;              /* offsets/<next_batch> exists: its ends are `planned`, for ever */
     struct offsets planned;  /* rerun only */
     struct offsets position; /* where next_batch begins; no topic yet: a new query */
-    struct arena position_arena;
-    int64_t watermark_ms; /* Wm(next_batch): what it evicts up to */
-    int64_t late_ms;      /* Wm(next_batch - 1), 0 before batch 0: what is late in it */
-    int64_t timestamp_ms; /* rerun: of offsets/<next_batch> */
-    const char *conf;     /* as the checkpoint says; NULL: a new query */
-    int64_t partitions;   /* of the shuffle and the state, as `conf` says; 0: a stateless plan */
-    bool state_checked;   /* in this run, against what the checkpoint says of its state */
-    bool bounded;         /* availableNow: `bound` is known */
+    struct last_records last_records; /* below `position`, as far as they are known */
+    struct arena position_arena;      /* of both */
+    bool table_seen;                  /* in this run: `last_records` are those of the table */
+    int64_t watermark_ms;             /* Wm(next_batch): what it evicts up to */
+    int64_t late_ms;                  /* Wm(next_batch - 1), 0 before batch 0: what is late in it */
+    int64_t timestamp_ms;             /* rerun: of offsets/<next_batch> */
+    const char *conf;                 /* as the checkpoint says; NULL: a new query */
+    int64_t partitions; /* of the shuffle and the state, as `conf` says; 0: a stateless plan */
+    bool state_checked; /* in this run, against what the checkpoint says of its state */
+    bool bounded;       /* availableNow: `bound` is known */
     struct offsets bound;
 
     /* The batch that runs. */

@@ -139,15 +139,19 @@ enum status task_input_read(struct task_attempt *attempt, task_input_batch batch
     struct task_input input = {.attempt = attempt, .batch = batch, .context = context};
     input.range = (struct kafka_range){.partition = attempt->task.partition,
                                        .from = attempt->task.from,
-                                       .until = attempt->task.until};
+                                       .until = attempt->task.until,
+                                       .before = attempt->task.before};
     input.decoder = decoder_new(&attempt->arena, &plan->source, plan->mode);
-    enum status status = kafka_read_range(attempt->executor->ports,
-                                          plan,
-                                          &input.range,
-                                          &input.fetch_arena,
-                                          on_record,
-                                          &input,
-                                          &attempt->diag);
+    struct kafka_reading reading = {
+        .ports = attempt->executor->ports,
+        .plan = plan,
+        .range = &input.range,
+        .scratch = &input.fetch_arena,
+        .record = on_record,
+        .context = &input,
+    };
+    enum status status = kafka_read_range(&reading, &attempt->diag);
+    attempt->done.last = reading.last;
     if (status == OK) {
         status = finish_batch(&input, &attempt->diag);
     }

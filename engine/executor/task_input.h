@@ -12,10 +12,10 @@ typedef enum status (*task_input_batch)(void *context,
                                         struct columns *input,
                                         struct diag *diag);
 
-/* Read attempt->task's range [from, until), in offset order. Counts into attempt->done: records
- * read, and the event times that the watermark observes, which are those of every row behind the
- * filter, late ones too. Spends per batch. May suspend. Errors: as kafka_read_range, as the decoder
- * and as `batch`, in attempt->diag. */
+/* Read attempt->task's range [from, until), in offset order. Into attempt->done: the last record
+ * (kafka_reading.last), the number of records, and the event times that the watermark observes,
+ * which are those of every row behind the filter, late ones too. Spends per batch. May suspend.
+ * Errors: as kafka_read_range, as the decoder and as `batch`, in attempt->diag. */
 MUST_CHECK enum status
 task_input_read(struct task_attempt *attempt, task_input_batch batch, void *context);
 

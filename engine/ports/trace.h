@@ -30,6 +30,10 @@
     X(EVENT_COMMIT_WRITTEN, "commit-written", "commits/N is durable")                              \
     X(EVENT_PURGED, "purged", "a: first batch kept")                                               \
     X(EVENT_RANGE_SKIPPED, "range-skipped", "a: partition; b: from; c: until; text: topic")        \
+    X(EVENT_LOG_CHANGED,                                                                           \
+      "log-changed",                                                                               \
+      "another record stands where the last one was read, failOnDataLoss=false; a: partition; "    \
+      "b: its offset; c: where the reading goes on; text: topic")                                  \
     X(EVENT_STAGE_ENDED, "stage-ended", "a: stage (0 map, 1 result); b: stage attempt")            \
     X(EVENT_MAP_OUTPUT_WRITTEN, "map-output-written", "a: map task; b: attempt; c: groups")        \
     X(EVENT_MAP_OUTPUT_LOST, "map-output-lost", "a: map task; b: attempt; c: executor id")         \

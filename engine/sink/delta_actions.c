@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 
 static void member_text(struct buf *out, const char *key, const char *text)
 {
@@ -10,16 +11,37 @@ static void member_text(struct buf *out, const char *key, const char *text)
     buf_json_string(out, bytes_of_text(text));
 }
 
+uint64_t delta_user_metadata_hash(int64_t next_watermark_ms, const char *last_records)
+{
+    return hash_chain(hash_text(last_records), (uint64_t)next_watermark_ms);
+}
+
 /* JSON in a JSON string: userMetadata is free text. */
 static void write_user_metadata(const struct delta_commit *commit, struct buf *out)
 {
-    if (commit->next_watermark_ms == DELTA_NO_WATERMARK) {
+    int64_t watermark_ms = commit->next_watermark_ms;
+    const char *last_records = commit->last_records;
+    struct buf object = {0};
+    if (watermark_ms == DELTA_NO_WATERMARK && last_records == NULL) {
         return;
     }
-    require(commit->next_watermark_ms >= 0);
-    buf_printf(out,
-               "\"userMetadata\":\"{\\\"" DELTA_WATERMARK_KEY "\\\":%" PRId64 "}\",",
-               commit->next_watermark_ms);
+    buf_text(&object, "{");
+    if (watermark_ms != DELTA_NO_WATERMARK) {
+        require(watermark_ms >= 0);
+        buf_printf(&object, "\"" DELTA_WATERMARK_KEY "\":%" PRId64, watermark_ms);
+        buf_text(&object, last_records == NULL ? "" : ",");
+    }
+    if (last_records != NULL) {
+        member_text(&object, DELTA_LAST_RECORDS_KEY, last_records);
+        buf_printf(&object,
+                   ",\"" DELTA_CHECK_KEY "\":\"%016" PRIx64 "\"",
+                   delta_user_metadata_hash(watermark_ms, last_records));
+    }
+    buf_text(&object, "}");
+    buf_text(out, "\"userMetadata\":");
+    buf_json_string(out, buf_bytes(&object));
+    buf_text(out, ",");
+    buf_free(&object);
 }
 
 /* All values of operationParameters and operationMetrics are JSON strings, numbers too. */

@@ -9,8 +9,15 @@
 
 #define DELTA_ENGINE_NAME "Aftershock"
 
-/* The only member of the JSON object that commitInfo.userMetadata is. */
-#define DELTA_WATERMARK_KEY "nextBatchWatermarkMs"
+/* The members of the JSON object that commitInfo.userMetadata is. The first and the second are
+ * there when there is something to say; the last goes with the second and is a hash of both: a
+ * damaged byte in there would else pass for a change of Kafka's log. */
+#define DELTA_WATERMARK_KEY    "nextBatchWatermarkMs"
+#define DELTA_LAST_RECORDS_KEY "lastRecords"
+#define DELTA_CHECK_KEY        "check"
+
+/* That hash. DELTA_NO_WATERMARK where there is none. */
+uint64_t delta_user_metadata_hash(int64_t next_watermark_ms, const char *last_records);
 
 struct delta_transaction {
     int64_t version; /* that these bytes are for; 0 creates the table */

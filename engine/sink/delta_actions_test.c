@@ -87,6 +87,30 @@ Test(delta_actions, an_empty_batch_still_records_its_txn)
                  "{\"txn\":{\"appId\":\"q\",\"version\":41}}\n");
 }
 
+Test(delta_actions, golden_user_metadata)
+{
+    struct delta_commit commit = {.batch = 41,
+                                  .schema = &schema,
+                                  .next_watermark_ms = DELTA_NO_WATERMARK,
+                                  .last_records = "0:41:978307200000:0123456789abcdef"};
+    const struct delta_transaction transaction = {
+        .version = 7, .time_ms = 5, .txn_id = "t", .query_id = "q", .commit = &commit};
+    static const char *const expected[] = {
+        "\"userMetadata\":\"{\\\"lastRecords\\\":\\\"0:41:978307200000:0123456789abcdef\\\","
+        "\\\"check\\\":\\\"0e6ccdb532b9d128\\\"}\",\"engineInfo\"",
+        "\"userMetadata\":\"{\\\"nextBatchWatermarkMs\\\":7,\\\"lastRecords\\\":"
+        "\\\"0:41:978307200000:0123456789abcdef\\\",\\\"check\\\":\\\"991101137e8a1f91\\\"}\","
+        "\"engineInfo\""};
+    for (size_t i = 0; i < 2; i++) {
+        struct buf out = {0};
+        commit.next_watermark_ms = i == 0 ? DELTA_NO_WATERMARK : 7;
+        delta_actions_write(&transaction, &out);
+        buf_byte(&out, 0);
+        cr_assert(strstr((char *)out.data, expected[i]) != NULL, "%s", (char *)out.data);
+        buf_free(&out);
+    }
+}
+
 Test(delta_actions, golden_commit_of_output_mode_complete)
 {
     static const struct delta_file file = {

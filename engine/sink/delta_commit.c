@@ -355,7 +355,7 @@ enum status delta_find_batch(struct delta_table *table,
 {
     require(!table->busy);
     table->busy = true;
-    *found = (struct delta_found){.next_watermark_ms = DELTA_NO_WATERMARK};
+    *found = (struct delta_found){.next_watermark_ms = DELTA_NO_WATERMARK, .newest_batch = -1};
     enum status status = delta_table_refresh(table, NULL, diag);
     if (status == OK && table->txn_version >= batch) {
         status = delta_table_secure(table, diag);
@@ -364,6 +364,10 @@ enum status delta_find_batch(struct delta_table *table,
     if (found->found && table->txn_version == batch) {
         found->next_watermark_ms = table->next_watermark_ms;
         found->has_watermark = found->next_watermark_ms != DELTA_NO_WATERMARK;
+    }
+    if (status == OK) {
+        found->newest_batch = table->txn_version;
+        found->last_records = table->last_records;
     }
     table->busy = false;
     return status;

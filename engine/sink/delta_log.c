@@ -1,5 +1,6 @@
 #include "engine/sink/delta_log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -47,7 +48,7 @@ struct reading {
     const char *query_stated;
     size_t txn_count;
     bool txn_as_stated;
-    bool has_user_metadata;
+    bool foreign_user_metadata; /* there is one, not as we write it */
     size_t added_capacity;
     size_t removed_capacity;
 };
@@ -80,18 +81,46 @@ static bool read_count(const json_t *object, const char *key, uint64_t *count)
     return digits > 0 && text[digits] == '\0';
 }
 
-/* userMetadata is free text. Ours is {"nextBatchWatermarkMs":N}; any other is somebody else's. */
+static bool is_hash(const json_t *text, uint64_t hash)
+{
+    char expected[17];
+    (void)snprintf(expected, sizeof expected, "%016" PRIx64, hash);
+    return json_is_string(text) && strcmp(json_string_value(text), expected) == 0;
+}
+
+/* Is that object what delta_actions_write writes? Then take what it says. */
+static bool take_user_metadata(struct reading *reading, const json_t *object)
+{
+    const json_t *watermark = json_object_get(object, DELTA_WATERMARK_KEY);
+    const json_t *records = json_object_get(object, DELTA_LAST_RECORDS_KEY);
+    int64_t watermark_ms = watermark == NULL ? DELTA_NO_WATERMARK : json_integer_value(watermark);
+    size_t members = (watermark == NULL ? 0U : 1U) + (records == NULL ? 0U : 2U);
+    if (members == 0 || json_object_size(object) != members) {
+        return false;
+    }
+    if (watermark != NULL &&
+        (!json_is_integer(watermark) || watermark_ms < 0 || watermark_ms > INT64_MAX / US_PER_MS)) {
+        return false;
+    }
+    if (records != NULL &&
+        (!json_is_string(records) ||
+         !is_hash(json_object_get(object, DELTA_CHECK_KEY),
+                  delta_user_metadata_hash(watermark_ms, json_string_value(records))))) {
+        return false;
+    }
+    reading->facts->has_watermark = watermark != NULL;
+    reading->facts->next_watermark_ms = watermark_ms;
+    reading->facts->last_records = records == NULL ? NULL : copy_text(reading, records);
+    return true;
+}
+
+/* userMetadata is free text. Ours is an object as delta_actions.h says; any other is somebody
+ * else's. */
 static void read_user_metadata(struct reading *reading, const json_t *text)
 {
-    reading->has_user_metadata = true;
     json_t *object =
         json_loadb(json_string_value(text), json_string_length(text), JSON_REJECT_DUPLICATES, NULL);
-    const json_t *watermark = json_object_get(object, DELTA_WATERMARK_KEY);
-    if (json_is_integer(watermark) && json_integer_value(watermark) >= 0 &&
-        json_integer_value(watermark) <= INT64_MAX / US_PER_MS && json_object_size(object) == 1) {
-        reading->facts->has_watermark = true;
-        reading->facts->next_watermark_ms = json_integer_value(watermark);
-    }
+    reading->foreign_user_metadata = !take_user_metadata(reading, object);
     json_decref(object);
 }
 
@@ -406,7 +435,7 @@ static enum status check_statements(struct reading *reading)
         reading->removed_stated != facts->removed_count) {
         return corrupt(reading, "the end of the file: it has fewer actions than commitInfo states");
     }
-    if (reading->has_user_metadata && !facts->has_watermark) {
+    if (reading->foreign_user_metadata) {
         return corrupt(reading, "the end of the file: commitInfo.userMetadata is not what it was");
     }
     if (!reading->txn_as_stated) {

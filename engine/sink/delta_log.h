@@ -28,8 +28,10 @@ struct delta_log_facts {
     size_t action_count;
     const char *txn_id; /* commitInfo.txnId, or NULL */
 
-    bool has_watermark; /* commitInfo.userMetadata says one, in the form that we write */
+    /* What commitInfo.userMetadata says, in the form that we write. */
+    bool has_watermark;
     int64_t next_watermark_ms;
+    const char *last_records; /* NULL: nothing */
 
     bool has_txn; /* of the appId asked for */
     int64_t txn_version;

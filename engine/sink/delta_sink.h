@@ -72,8 +72,12 @@ struct delta_commit {
     bool complete; /* output mode complete: these files replace all rows of the table */
     /* The watermark of the batch after this one, kept in commitInfo.userMetadata: a batch that is
      * found in the table is not computed again, and its commits/N must still say it. At least 0;
-     * DELTA_NO_WATERMARK: the plan has none, and no userMetadata is written. */
+     * DELTA_NO_WATERMARK: the plan has none. */
     int64_t next_watermark_ms;
+    /* What the source remembers of where the batch ends, kept there too: opaque to the sink, a text
+     * without '"', '\\' or control characters (fingerprint.h). NULL: nothing. Without either no
+     * userMetadata is written. */
+    const char *last_records;
 };
 
 #define DELTA_NO_WATERMARK INT64_C(-1)
@@ -89,6 +93,10 @@ struct delta_found {
      * without a watermark, does not, and a later batch's watermark is not this one's. */
     bool has_watermark;
     int64_t next_watermark_ms; /* DELTA_NO_WATERMARK without has_watermark */
+    /* The newest batch of this query in the table, whichever it is (-1: none), and what its commit
+     * says of the source: NULL when it says nothing. Borrowed until the table is used again. */
+    int64_t newest_batch;
+    const char *last_records;
 };
 
 /* Has the table recorded `batch` (or a later one) of this query? Reads what is new in the log. May

@@ -34,6 +34,7 @@ void delta_table_close(struct delta_table *table)
     live_files_free(&table->files);
     arena_free(&table->names);
     arena_free(&table->scratch);
+    arena_free(&table->record_texts);
     arena_free(&table->table_texts[0]);
     arena_free(&table->table_texts[1]);
     heap_free(table);
@@ -108,6 +109,17 @@ static void keep_metadata(struct delta_table *table, const struct delta_log_fact
             table->table.fields[i].parent = arena_strdup(arena, facts->fields[i].parent);
         }
     }
+}
+
+/* The newest of our query that is seen wins. */
+static void keep_transaction(struct delta_table *table, const struct delta_log_facts *facts)
+{
+    arena_reset(&table->record_texts);
+    table->txn_version = facts->txn_version;
+    table->next_watermark_ms = facts->has_watermark ? facts->next_watermark_ms : DELTA_NO_WATERMARK;
+    table->last_records = facts->last_records == NULL
+                              ? NULL
+                              : arena_strdup(&table->record_texts, facts->last_records);
 }
 
 static bool names_file_of(const struct delta_log_facts *facts, const struct delta_commit *commit)
@@ -208,9 +220,7 @@ replay(struct delta_table *table, int64_t version, struct delta_scan *scan, stru
         keep_metadata(table, &facts);
     }
     if (facts.has_txn) {
-        table->txn_version = facts.txn_version; /* the newest seen wins */
-        table->next_watermark_ms =
-            facts.has_watermark ? facts.next_watermark_ms : DELTA_NO_WATERMARK;
+        keep_transaction(table, &facts);
     }
     if (table->keeps_files) {
         live_files_apply(&table->files, &facts);

@@ -21,6 +21,8 @@ struct delta_table {
     int64_t version;           /* newest replayed, -1: no table */
     int64_t txn_version;       /* newest of query_id, -1: none */
     int64_t next_watermark_ms; /* that the commit of txn_version says, or DELTA_NO_WATERMARK */
+    const char *last_records;  /* that it says; NULL: nothing */
+    struct arena record_texts; /* that text */
     int64_t durable_version;   /* commits up to here cannot vanish in a crash; -1: nothing known */
     struct delta_log_facts table; /* protocol and metadata in force; no other member is used */
     struct arena table_texts[2];  /* of the protocol's and the metadata's facts */

@@ -318,7 +318,8 @@ static struct kafka_range *whole_ranges(const struct planner *planner, size_t *c
             report_skipped(planner, partition, until, from); /* read, but no longer in the log */
         }
         if (from >= 0 && from < until) {
-            ranges[(*count)++] = (struct kafka_range){partition, from, until};
+            ranges[(*count)++] =
+                (struct kafka_range){.partition = partition, .from = from, .until = until};
         }
     }
     return ranges;

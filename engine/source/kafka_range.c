@@ -1,8 +1,13 @@
 /* The exact range loop (kafka-semantics 2.3, Spark's KafkaDataConsumer): `next` is the first offset
  * that is not accounted for yet, and moves forward only: over a record that was delivered, a legal
  * gap, or a part that was given up and reported. The range is done when next == until, never for
- * any other reason. */
+ * any other reason.
+ *
+ * While `look` is set, fetches begin at the last record that was read instead of at `next`, and the
+ * answer that holds its slot is compared before anything of it is delivered. */
 #include "engine/source/kafka_source.h"
+
+#include <inttypes.h>
 
 #include "engine/base/check.h"
 #include "engine/base/units.h"
@@ -15,11 +20,10 @@ struct reader {
     const struct ports *ports;
     const struct plan *plan;
     const struct kafka_range *range;
-    struct arena *scratch;
-    kafka_record_fn record;
-    void *context;
+    struct kafka_reading *reading;
     struct diag *diag;
     int64_t next;
+    bool look;           /* back at reading->last, which is known then */
     int64_t progress_us; /* when `next` moved last */
     int64_t backoff_us;
     int64_t suspicions;           /* answers in a row that said: the log ends before `next` */
@@ -92,6 +96,68 @@ cross_gap(struct reader *reader, int64_t until, const struct broker_answer *answ
     return OK;
 }
 
+/* ---- is it the log that was read? ----------------------------------------------------------- */
+
+/* Another record stands where `found` was found. */
+static enum status log_changed(struct reader *reader, const struct fingerprint *found)
+{
+    const struct fingerprint *expected = &reader->reading->last;
+    if (reader->plan->options.fail_on_data_loss) {
+        return diag_fail(reader->diag,
+                         "DATA_LOSS",
+                         "topic %.100s, partition %" PRId32 ": the log changed below what was "
+                         "read: at offset %" PRId64 " stood a record of timestamp %" PRId64
+                         ", hash %016" PRIx64 ", now one of timestamp %" PRId64 ", hash %016" PRIx64
+                         ". It lost its tail and grew again, or the topic "
+                         "was made anew: some records below offset %" PRId64 " were not read. To "
+                         "read all of it, start with a new checkpointLocation; to go on from "
+                         "there without them, restart with failOnDataLoss=false.",
+                         reader->plan->topic,
+                         reader->range->partition,
+                         expected->offset,
+                         expected->timestamp_ms,
+                         expected->hash,
+                         found->timestamp_ms,
+                         found->hash,
+                         reader->next);
+    }
+    const struct trace_entry changed = {
+        .kind = EVENT_LOG_CHANGED,
+        .batch = -1,
+        .a = reader->range->partition,
+        .b = expected->offset,
+        .c = reader->next,
+        .text = reader->plan->topic,
+    };
+    trace_event(&reader->ports->trace, &changed);
+    return OK;
+}
+
+/* Compare the remembered record with what the answer has at its offset. No record there although
+ * the answer reaches further: it has expired, or was compacted away. */
+static enum status look_back(struct reader *reader, const struct broker_answer *answer)
+{
+    struct fingerprint *last = &reader->reading->last;
+    size_t i = 0;
+    while (i < answer->count && answer->records[i].offset < last->offset) {
+        i++;
+    }
+    if (i == answer->count && answer->next_offset <= last->offset) {
+        return OK; /* it does not reach so far: look again */
+    }
+    reader->look = false;
+    if (i == answer->count || answer->records[i].offset > last->offset) {
+        last->known = false;
+        return OK;
+    }
+    struct fingerprint found = fingerprint_of(&answer->records[i]);
+    if (!fingerprint_equal(last, &found)) {
+        TRY(log_changed(reader, &found));
+        *last = found; /* said once */
+    }
+    return OK;
+}
+
 /* ---- one answer ----------------------------------------------------------------------------- */
 
 /* Deliver what belongs to the range. The answer is the caller's memory, so it outlives each
@@ -102,6 +168,7 @@ static enum status deliver(struct reader *reader, const struct broker_answer *an
     int64_t until = reader->range->until;
     int64_t rows = 0;
     int64_t bytes = 0;
+    const struct broker_record *last = NULL;
     for (size_t i = 0; i < answer->count && reader->next < until; i++) {
         const struct broker_record *record = &answer->records[i];
         if (record->offset < reader->next) {
@@ -111,8 +178,9 @@ static enum status deliver(struct reader *reader, const struct broker_answer *an
         if (record->offset >= until) {
             break;
         }
-        TRY(reader->record(reader->context, record, reader->diag));
+        TRY(reader->reading->record(reader->reading->context, record, reader->diag));
         advance(reader, record->offset + 1);
+        last = record;
         rows++;
         bytes += (int64_t)(record->key.size + record->value.size);
         if (rows == SPEND_ROWS_MAX) {
@@ -123,6 +191,9 @@ static enum status deliver(struct reader *reader, const struct broker_answer *an
     }
     if (rows > 0) {
         clock_spend(clock, rows, bytes);
+    }
+    if (last != NULL) {
+        reader->reading->last = fingerprint_of(last); /* one hash an answer, not one a record */
     }
     int64_t reached = smaller(answer->next_offset, until);
     return reached > reader->next ? cross_gap(reader, reached, answer) : OK;
@@ -152,6 +223,11 @@ static enum status resolve_out_of_range(struct reader *reader)
     int64_t earliest = ends[0].offset;
     int64_t latest = ends[1].offset;
     reader->last_end = latest;
+    if (reader->look && earliest > reader->reading->last.offset) {
+        reader->look = false; /* it has expired, and there is nothing to compare with */
+        reader->reading->last.known = false;
+        return OK;
+    }
     if (earliest > reader->next) {
         int64_t lost_until = smaller(earliest, reader->range->until);
         return lose(reader, lost_until, expired_text, earliest, latest);
@@ -171,9 +247,16 @@ static enum status absorb(struct reader *reader, const struct broker_answer *ans
     }
     if (answer->error != BROKER_NONE) {
         reader->last_error = answer->error;
-        return OK; /* passes: leaders move, brokers come back */
+        reader->look = reader->reading->last.known; /* whoever answers next may have another log */
+        return OK;                                  /* passes: leaders move, brokers come back */
     }
     reader->last_end = answer->readable_end;
+    if (reader->look) {
+        TRY(look_back(reader, answer));
+        if (reader->look) { /* its slot is not readable now: the log is shorter, or seems so */
+            return resolve_out_of_range(reader);
+        }
+    }
     return deliver(reader, answer);
 }
 
@@ -206,17 +289,18 @@ static enum status fetch_once(struct reader *reader)
     if (now_us >= give_up_us) {
         return time_out(reader);
     }
-    arena_reset(reader->scratch);
+    arena_reset(reader->reading->scratch);
+    bool look = reader->look;
     struct broker_answer answer = {0};
     const struct broker_fetch fetch = {
         .topic = reader->plan->topic,
         .partition = reader->range->partition,
-        .offset = reader->next,
+        .offset = look ? reader->reading->last.offset : reader->next,
         .bytes_max = (int32_t)smaller(options->fetch_bytes_max, INT32_MAX),
         .wait_us = FETCH_WAIT_US,
         .deadline_us = smaller(now_us + options->request_timeout_us, give_up_us),
     };
-    broker_fetch(&reader->ports->broker, &fetch, reader->scratch, &answer);
+    broker_fetch(&reader->ports->broker, &fetch, reader->reading->scratch, &answer);
     int64_t next = reader->next;
     TRY(absorb(reader, &answer));
     now_us = clock_now_us(&reader->ports->clock);
@@ -227,31 +311,30 @@ static enum status fetch_once(struct reader *reader)
         reader->last_error = BROKER_NONE;
         return OK;
     }
+    if (look && !reader->look) {
+        return OK; /* compared, or there is nothing to compare: go on at `next` at once */
+    }
     clock_sleep_until(&reader->ports->clock, smaller(now_us + reader->backoff_us, give_up_us));
     reader->backoff_us = smaller(reader->backoff_us * 2, BACKOFF_MAX_US);
     return OK;
 }
 
-enum status kafka_read_range(const struct ports *ports,
-                             const struct plan *plan,
-                             const struct kafka_range *range,
-                             struct arena *scratch,
-                             kafka_record_fn record,
-                             void *context,
-                             struct diag *diag)
+enum status kafka_read_range(struct kafka_reading *reading, struct diag *diag)
 {
+    const struct kafka_range *range = reading->range;
     require(range->from >= 0);
     require(range->from < range->until);
+    require(!range->before.known || range->before.offset < range->from);
+    reading->last = range->before;
     struct reader reader = {
-        .ports = ports,
-        .plan = plan,
+        .ports = reading->ports,
+        .plan = reading->plan,
         .range = range,
-        .scratch = scratch,
-        .record = record,
-        .context = context,
+        .reading = reading,
         .diag = diag,
         .next = range->from,
-        .progress_us = clock_now_us(&ports->clock),
+        .look = range->before.known,
+        .progress_us = clock_now_us(&reading->ports->clock),
         .backoff_us = BACKOFF_MIN_US,
         .last_end = -1,
     };

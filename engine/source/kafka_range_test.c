@@ -16,8 +16,12 @@ static enum status read_range(struct script *script, int64_t from, int64_t until
     struct kafka_range range = {.partition = 0, .from = from, .until = until};
     struct arena scratch = {0};
     delivered_count = 0;
-    enum status status = kafka_read_range(
-        &script->ports, &script->plan, &range, &scratch, keep, NULL, &script->diag);
+    struct kafka_reading reading = {.ports = &script->ports,
+                                    .plan = &script->plan,
+                                    .range = &range,
+                                    .scratch = &scratch,
+                                    .record = keep};
+    enum status status = kafka_read_range(&reading, &script->diag);
     arena_free(&scratch);
     return status;
 }

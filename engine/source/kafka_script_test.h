@@ -29,6 +29,7 @@ struct script_fetch {
     struct broker_answer answer; /* records are made from `offsets` */
     int64_t offsets[SCRIPT_RECORDS];
     size_t count;
+    int64_t timestamp_ms; /* of each: what tells one log from another */
 };
 
 struct script {
@@ -49,6 +50,8 @@ struct script {
     int64_t most_rows_at_once;
     struct trace_entry skipped[8];
     size_t skipped_count;
+    struct trace_entry changed; /* the last EVENT_LOG_CHANGED */
+    size_t changed_count;
     struct ports ports;
     struct plan plan;
     struct diag diag;
@@ -119,6 +122,7 @@ static void script_fetch_call(void *self,
     answer->records = arena_alloc(arena, (step->count + 1) * sizeof *answer->records);
     for (size_t i = 0; i < step->count; i++) {
         answer->records[i].offset = step->offsets[i];
+        answer->records[i].timestamp_ms = step->timestamp_ms;
         answer->records[i].value = bytes_of(arena_strdup(arena, "value"), 5);
     }
 }
@@ -146,6 +150,11 @@ static void script_spend(void *self, int64_t rows, int64_t bytes)
 static void script_trace(void *self, const struct trace_entry *entry)
 {
     struct script *script = self;
+    if (entry->kind == EVENT_LOG_CHANGED) {
+        script->changed = *entry;
+        script->changed_count++;
+        return;
+    }
     cr_assert(eq(int, entry->kind, EVENT_RANGE_SKIPPED));
     script->skipped[script->skipped_count++ % 8] = *entry;
 }

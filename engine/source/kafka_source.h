@@ -8,6 +8,7 @@
 #include "engine/checkpoint/store.h"
 #include "engine/plan/plan.h"
 #include "engine/ports/ports.h"
+#include "engine/source/fingerprint.h"
 #include "engine/source/offsets.h"
 
 /* One map task's share: offsets [from, until) of a partition. */
@@ -15,6 +16,7 @@ struct kafka_range {
     int32_t partition;
     int64_t from;
     int64_t until;
+    struct fingerprint before; /* of the last record below `from` that was read; compared first */
 };
 
 /* The offsets a new query starts at: from sources/0/0 when it exists (then startingOffsets is
@@ -69,8 +71,9 @@ void kafka_rate_limit(const struct offsets *begin,
  *   a partition of `start` is not in `end`   refused | left out
  *   `end` is below `start`                   refused | left out: the next batch begins at `end`
  *   `start` has expired already              refused | kafka_read_range skips and reports it
- * "Reported" is EVENT_RANGE_SKIPPED. May suspend. Errors: ERR_TIMEOUT, ERR_FAILED (class
- * DATA_LOSS, all partitions of the first kind named). */
+ * "Reported" is EVENT_RANGE_SKIPPED. A log that was cut below `start` and has grown past it again
+ * is not seen here: kafka_read_range compares the last record. May suspend. Errors: ERR_TIMEOUT,
+ * ERR_FAILED (class DATA_LOSS, all partitions of the first kind named). */
 MUST_CHECK enum status kafka_plan_ranges(const struct ports *ports,
                                          const struct plan *plan,
                                          const struct offsets *start,
@@ -85,19 +88,33 @@ typedef enum status (*kafka_record_fn)(void *context,
                                        const struct broker_record *record,
                                        struct diag *diag);
 
+struct kafka_reading {
+    const struct ports *ports;
+    const struct plan *plan;
+    const struct kafka_range *range;
+    struct arena *scratch; /* reset between fetch answers */
+    kafka_record_fn record;
+    void *context;
+    /* Out: of the newest record below range->until that was read or compared; not `known` when
+     * range->before was not, or is gone, and no record came. */
+    struct fingerprint last;
+};
+
 /* Read exactly [range->from, range->until): every visible record once, in order; gaps by rule;
- * retries inside the poll timeout. `scratch` is reset between fetch answers: a record is valid only
- * inside its call. With failOnDataLoss=false an expired or truncated part is skipped once and
- * reported as EVENT_RANGE_SKIPPED. Never complete because of a timeout. May suspend. Errors:
- * ERR_TIMEOUT with `diag` (a retryable task failure: no progress within
+ * retries inside the poll timeout. A record is valid only inside its call. With
+ * failOnDataLoss=false an expired or truncated part is skipped once and reported as
+ * EVENT_RANGE_SKIPPED. Never complete because of a timeout.
+ *
+ * The last record that was read before is read once more and compared: range->before at the
+ * beginning, and after an error that record of the range itself. When another one stands at its
+ * offset the log was cut and has grown again, or the topic was made anew: records at lower offsets
+ * than `from` were never read, and which ones cannot be known. Refused, or with
+ * failOnDataLoss=false reported as EVENT_LOG_CHANGED; the reading goes on where it was, since what
+ * was read cannot be unread. A record that has expired or was compacted away raises no alarm.
+ *
+ * May suspend. Errors: ERR_TIMEOUT with `diag` (a retryable task failure: no progress within
  * kafkaConsumer.pollTimeoutMs, saying what is missing), ERR_FAILED (class DATA_LOSS), or what
  * `record` returned. */
-MUST_CHECK enum status kafka_read_range(const struct ports *ports,
-                                        const struct plan *plan,
-                                        const struct kafka_range *range,
-                                        struct arena *scratch,
-                                        kafka_record_fn record,
-                                        void *context,
-                                        struct diag *diag);
+MUST_CHECK enum status kafka_read_range(struct kafka_reading *reading, struct diag *diag);
 
 #endif

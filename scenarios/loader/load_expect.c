@@ -119,7 +119,8 @@ static enum status load_table(struct loader *loader, const json_t *table)
         return OK;
     }
     size_t cause = name_index(names_causes, value_text(lost, "cause", ""));
-    scenario->expect.lost = cause == 0 ? LOST_LOCAL_DISK : LOST_EXPIRED;
+    static const enum lost_cause causes[] = {LOST_LOCAL_DISK, LOST_EXPIRED, LOST_LOG_CHANGED};
+    scenario->expect.lost = causes[cause];
     if (scenario->expect.lost == LOST_EXPIRED) {
         return load_span(loader, lost);
     }
@@ -129,7 +130,8 @@ static enum status load_table(struct loader *loader, const json_t *table)
                            "expect.table.lost",
                            "\"topic\" and \"span\" go with the cause \"expired\" only");
     }
-    if (strncmp(scenario->plan->options.checkpoint_location, "/local/", 7) != 0) {
+    if (scenario->expect.lost == LOST_LOCAL_DISK &&
+        strncmp(scenario->plan->options.checkpoint_location, "/local/", 7) != 0) {
         return loader_fail(loader,
                            false,
                            "expect.table.lost.cause",

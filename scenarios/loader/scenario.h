@@ -50,7 +50,7 @@ struct workload_config {
     int64_t records;     /* how many; -1: as many as fit before "until" */
 };
 
-enum lost_cause { LOST_NOTHING, LOST_LOCAL_DISK, LOST_EXPIRED };
+enum lost_cause { LOST_NOTHING, LOST_LOCAL_DISK, LOST_EXPIRED, LOST_LOG_CHANGED };
 
 /* What an error must name: "names". */
 struct expected_names {

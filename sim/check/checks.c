@@ -352,6 +352,10 @@ static void read_pipeline(struct checks *checks)
     checks->checkpoint = without_slash(oracle_option(oracle, NULL, "checkpointLocation"));
     checks->table = without_slash(oracle_table(oracle));
     find_topic(checks);
+    checks->log_changed_us = heap_alloc((checks->partition_count + 1) * sizeof(int64_t));
+    for (size_t i = 0; i < checks->partition_count; i++) {
+        checks->log_changed_us[i] = -1;
+    }
     for (size_t i = 0; i < CHECK_DRIVERS; i++) {
         size_t size = (checks->partition_count + 1) * sizeof(int64_t);
         checks->drivers[i].ends_at_start = heap_alloc(size);
@@ -406,6 +410,7 @@ static void end_on_thread_stack(void *argument)
     checkpoint_end(checks);
     delivery_end(checks);
     ledger_end(checks);
+    log_changes_end(checks);
 }
 
 void checks_end_caught_up(struct checks *checks)

@@ -32,6 +32,7 @@ struct check_batch {
     size_t skipped_count;
     bool streamed; /* the oracle has run it: the watermark behind it is known */
     int64_t next_watermark_ms;
+    int64_t delivered_us; /* when it came into the table (last); 0: not yet */
 };
 
 /* One state file, as it was published last. */
@@ -135,6 +136,8 @@ struct checks {
     size_t version_count;
     struct table_commit schema; /* the newest metaData; columns are copies */
 
+    int64_t *log_changed_us; /* one a partition: when the engine last reported it; -1: never */
+
     struct check_driver drivers[CHECK_DRIVERS];
     struct check_driver *ended; /* whose query ended last without an error */
     struct liveness liveness;
@@ -223,6 +226,14 @@ bool ledger_committed_end(const struct checks *checks, size_t partition, int64_t
 /* A commit of one query, against what earlier ones have delivered. */
 void ledger_commit(struct checks *checks, int query, int64_t batch);
 void ledger_end(struct checks *checks);
+
+/* ---- log_changes.c */
+
+/* How many records took an offset where another had been read, and were passed over: no batch has
+ * them, and none will. The engine says so, or those are the `unreported`, a violation. */
+int64_t log_changes_lost(const struct checks *checks, int64_t *unreported);
+void log_changes_event(struct checks *checks, const struct trace_record *record);
+void log_changes_end(struct checks *checks);
 
 /* ---- stream_checks.c: watermark, and the oracle's run over the batches */
 

@@ -43,6 +43,21 @@ bool fake_broker_history(const struct fake_broker *broker,
     return offset < readable[partition];
 }
 
+bool fake_broker_history_at(const struct fake_broker *broker,
+                            size_t topic,
+                            int32_t partition,
+                            int64_t offset,
+                            int64_t at_us,
+                            struct broker_history *record)
+{
+    return fake_broker_history(broker, topic, partition, offset, record);
+}
+
+bool fake_broker_taken_back(const struct fake_broker *broker, size_t topic, int32_t partition)
+{
+    return false;
+}
+
 /* ---- the world */
 
 struct test_world {

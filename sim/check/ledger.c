@@ -1,6 +1,6 @@
 /* The damage ledger. What this world can damage for good is little: a checkpoint on a machine's own
- * disk that went with the machine. Everything else has a durable copy or a replay path, so the
- * engine must recover from it.
+ * disk that went with the machine, records that Kafka expired or took back. Everything else has a
+ * durable copy or a replay path, so the engine must recover from it.
  *
  * A query that has lost its checkpoint comes back as another query (another id) and begins where
  * startingOffsets says: "earliest" repeats what the first has delivered, "latest" loses what was
@@ -193,9 +193,14 @@ bool checks_lost_span(const struct checks *checks, int64_t *from_us, int64_t *to
 
 enum lost_cause checks_lost_cause(const struct checks *checks)
 {
-    if (checks_records_lost(checks) > records_expired(checks) ||
+    int64_t unreported = 0;
+    int64_t changed = log_changes_lost(checks, &unreported);
+    if (checks_records_lost(checks) > records_expired(checks) + changed ||
         checks_records_repeated(checks) > 0) {
         return LOST_LOCAL_DISK;
+    }
+    if (changed > 0) {
+        return LOST_LOG_CHANGED;
     }
     return records_expired(checks) > 0 ? LOST_EXPIRED : LOST_NOTHING;
 }
@@ -205,7 +210,8 @@ int64_t checks_records_lost(const struct checks *checks)
     struct shift total;
     struct shift unexcused;
     totals(checks, &total, &unexcused);
-    return total.lost + records_expired(checks);
+    int64_t unreported = 0;
+    return total.lost + records_expired(checks) + log_changes_lost(checks, &unreported);
 }
 
 int64_t checks_records_repeated(const struct checks *checks)

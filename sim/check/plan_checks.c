@@ -323,6 +323,8 @@ void plan_event(struct checks *checks, const struct trace_record *record)
         same_plan(checks, record, record->batch, driver->planned_offsets);
     } else if (record->kind == (int)EVENT_RANGE_SKIPPED) {
         skipped(checks, record);
+    } else if (record->kind == (int)EVENT_LOG_CHANGED) {
+        log_changes_event(checks, record);
     } else if (record->kind == (int)EVENT_QUERY_ENDED) {
         checks->ended = record->text[0] == 0 ? driver : NULL;
     } else if (record->kind == (int)WORLD_RUN_ENDED) {

@@ -200,6 +200,10 @@ static void judge_commit(struct checks *checks, int64_t version, const struct ta
     files_are_whole(checks, version, commit, &rows);
     record->rows = rows.count;
     if (reader_sees_batches(checks, version, commit, record)) {
+        struct check_batch *batch = query_batch(&checks->queries[record->query], record->batch);
+        if (batch != NULL) {
+            batch->delivered_us = kernel_now_us(checks->kernel);
+        }
         sink_once(checks, version);
         offsets_came_first(checks, version);
         ledger_commit(checks, record->query, record->batch);

@@ -43,8 +43,11 @@ const struct oracle_line *checks_line(struct checks *checks,
                                       int64_t offset)
 {
     struct broker_history history;
+    /* The records that it was made of, although the log may have others there by now. */
+    int64_t at_us = batch->delivered_us > 0 ? batch->delivered_us : INT64_MAX;
     if (was_skipped(batch, partition, offset) ||
-        !fake_broker_history(checks->broker, checks->topic, (int32_t)partition, offset, &history)) {
+        !fake_broker_history_at(
+            checks->broker, checks->topic, (int32_t)partition, offset, at_us, &history)) {
         return NULL; /* gone, or no record has this offset */
     }
     const struct scenario *scenario = checks->scenario;

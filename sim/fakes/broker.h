@@ -51,6 +51,10 @@ enum broker_error fake_broker_delete_records(struct fake_broker *broker,
                                              int32_t partition,
                                              int64_t offset);
 
+/* Delete a topic and make it anew under its name at the same moment (R25): all its records are
+ * gone, offsets begin at 0, every replica on a broker that is up is in sync. Its settings stay. */
+void fake_broker_recreate(struct fake_broker *broker, size_t topic);
+
 /* Change settings of a topic while the world runs, as kafka-configs --alter does: they hold for the
  * next append and the next retention check; segments that are there stay as they are. */
 void fake_broker_alter(struct fake_broker *broker, size_t topic, const struct topic_change *change);
@@ -95,5 +99,15 @@ bool fake_broker_history(const struct fake_broker *broker,
                          int32_t partition,
                          int64_t offset,
                          struct broker_history *record);
+/* As it was at `at_us`: of an offset that was taken back since then and has another record now, the
+ * former one. */
+bool fake_broker_history_at(const struct fake_broker *broker,
+                            size_t topic,
+                            int32_t partition,
+                            int64_t offset,
+                            int64_t at_us,
+                            struct broker_history *record);
+/* Was ever anything of this partition taken back? */
+bool fake_broker_taken_back(const struct fake_broker *broker, size_t topic, int32_t partition);
 
 #endif

@@ -127,7 +127,7 @@ static void set_leader(struct fake_broker *broker, struct partition *partition, 
     partition->epoch_start = log_end(&leader->log);
     /* What was readable and is not in the new leader's log was taken back: an unclean election, or
      * a machine that lost its tail. Never by a clean one. */
-    history_truncate(partition, partition->epoch_start);
+    history_truncate(broker, partition, partition->epoch_start);
     partition_log_start_moved(broker, partition);
     producers_retry(broker, partition); /* first: nobody may take another's offsets for his own */
     partition_followers_fetch(broker, partition);
@@ -192,6 +192,34 @@ fake_broker_next_leader(const struct fake_broker *broker, size_t topic, int32_t 
         }
     }
     return 0;
+}
+
+static void recreate(struct fake_broker *broker, struct partition *partition)
+{
+    bool up = false;
+    for (uint32_t i = 0; i < partition->replica_count; i++) {
+        struct replica *replica = &partition->replicas[i];
+        log_reset(&replica->log, 0);
+        replica->high_watermark = 0;
+        replica->epoch_agreed = 0;
+        replica->in_sync = can_lead(broker, replica);
+        up = up || replica->in_sync;
+    }
+    for (uint32_t i = 0; i < partition->replica_count && !up; i++) {
+        partition->replicas[i].in_sync = true; /* whoever comes back first leads */
+    }
+    history_truncate(broker, partition, 0);
+    elect(broker, partition);
+}
+
+void fake_broker_recreate(struct fake_broker *broker, size_t topic)
+{
+    require(topic < broker->topic_count);
+    struct process *previous = kernel_enter(broker->kernel);
+    for (int32_t i = 0; i < broker->topics[topic].config->partitions; i++) {
+        recreate(broker, &broker->topics[topic].partitions[i]);
+    }
+    kernel_leave(broker->kernel, previous);
 }
 
 /* ---- a broker comes and goes ---------------------------------------------------------------- */

@@ -34,17 +34,20 @@ void history_extend(struct fake_broker *broker, struct partition *partition)
     }
 }
 
-void history_truncate(struct partition *partition, int64_t end)
+void history_truncate(const struct fake_broker *broker, struct partition *partition, int64_t end)
 {
     while (partition->history_count > 0 && history_end(partition) > end) {
         if (partition->taken_count == partition->taken_capacity) {
             partition->taken_capacity =
                 partition->taken_capacity == 0 ? 16 : partition->taken_capacity * 2;
-            partition->taken =
-                heap_realloc(partition->taken, partition->taken_capacity * sizeof(void *));
+            partition->taken = heap_realloc(partition->taken,
+                                            partition->taken_capacity * sizeof *partition->taken);
         }
         partition->history_count--;
-        partition->taken[partition->taken_count++] = partition->history[partition->history_count];
+        partition->taken[partition->taken_count++] = (struct taken_batch){
+            .batch = partition->history[partition->history_count],
+            .taken_us = kernel_now_us(broker->kernel),
+        };
     }
 }
 
@@ -67,6 +70,25 @@ int64_t fake_broker_readable_end(const struct fake_broker *broker, size_t topic,
     return history_end(partition_of(broker, topic, partition));
 }
 
+static bool holds(const struct record_batch *batch, int64_t offset)
+{
+    return batch->base_offset <= offset && offset < batch->next_offset;
+}
+
+/* The batch that held `offset` at `at_us` and was taken back later. */
+static const struct record_batch *
+batch_then(const struct partition *partition, int64_t offset, int64_t at_us)
+{
+    for (size_t i = 0; i < partition->taken_count; i++) {
+        const struct taken_batch *taken = &partition->taken[i];
+        if (taken->taken_us > at_us && taken->batch->readable_us <= at_us &&
+            holds(taken->batch, offset)) {
+            return taken->batch;
+        }
+    }
+    return NULL;
+}
+
 /* The batch that holds `offset`: of the log as it is, else the newest of those taken back. */
 static const struct record_batch *batch_at(const struct partition *partition, int64_t offset)
 {
@@ -84,12 +106,17 @@ static const struct record_batch *batch_at(const struct partition *partition, in
         return partition->history[low];
     }
     for (size_t i = partition->taken_count; i > 0; i--) {
-        const struct record_batch *batch = partition->taken[i - 1];
-        if (batch->base_offset <= offset && offset < batch->next_offset) {
+        const struct record_batch *batch = partition->taken[i - 1].batch;
+        if (holds(batch, offset)) {
             return batch;
         }
     }
     return NULL;
+}
+
+bool fake_broker_taken_back(const struct fake_broker *broker, size_t topic, int32_t partition)
+{
+    return partition_of(broker, topic, partition)->taken_count > 0;
 }
 
 bool fake_broker_history(const struct fake_broker *broker,
@@ -98,8 +125,19 @@ bool fake_broker_history(const struct fake_broker *broker,
                          int64_t offset,
                          struct broker_history *record)
 {
+    return fake_broker_history_at(broker, topic, partition_id, offset, INT64_MAX, record);
+}
+
+bool fake_broker_history_at(const struct fake_broker *broker,
+                            size_t topic,
+                            int32_t partition_id,
+                            int64_t offset,
+                            int64_t at_us,
+                            struct broker_history *record)
+{
     const struct partition *partition = partition_of(broker, topic, partition_id);
-    const struct record_batch *batch = batch_at(partition, offset);
+    const struct record_batch *batch = batch_then(partition, offset, at_us);
+    batch = batch == NULL ? batch_at(partition, offset) : batch;
     for (size_t i = 0; batch != NULL && i < batch->count; i++) {
         const struct batch_record *found = &batch->records[i];
         if (batch->base_offset + found->delta == offset) {

@@ -26,6 +26,11 @@ struct replica {
     int64_t caught_up_us;  /* when it last had everything its leader had */
 };
 
+struct taken_batch {
+    struct record_batch *batch;
+    int64_t taken_us;
+};
+
 struct partition {
     size_t topic;
     int32_t id;
@@ -38,7 +43,7 @@ struct partition {
     struct record_batch **history; /* everything that was ever readable and is not truncated */
     size_t history_count;
     size_t history_capacity;
-    struct record_batch **taken; /* what was readable and was taken back, in that order */
+    struct taken_batch *taken; /* what was readable and was taken back, in that order */
     size_t taken_count;
     size_t taken_capacity;
 };
@@ -132,7 +137,7 @@ void producers_acknowledge(struct fake_broker *broker, const struct partition *p
 /* Batches below `high_watermark` are readable now. */
 void history_extend(struct fake_broker *broker, struct partition *partition);
 /* Records from `end` on were taken back (R20, R21). */
-void history_truncate(struct partition *partition, int64_t end);
+void history_truncate(const struct fake_broker *broker, struct partition *partition, int64_t end);
 int64_t history_end(const struct partition *partition);
 
 /* ---- broker_client.c */

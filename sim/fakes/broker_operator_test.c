@@ -126,6 +126,61 @@ Test(broker_power_loss, what_was_taken_back_is_remembered)
     world_free(&world);
 }
 
+/* The offset has two records by then, and the oracle asks for the one that a batch was made of. */
+Test(broker_power_loss, the_world_knows_what_stood_there_before)
+{
+    struct world world;
+    struct broker_history record = {0};
+    world_new(&world, 1, 1, false);
+    world_begin(&world);
+    cr_assert(eq(int, world_append(&world, 0, 0, "old"), BROKER_NONE));
+    cr_assert(not(fake_broker_taken_back(world.broker, 0, 0)));
+    world_pass(&world, SECOND);
+    int64_t before_us = kernel_now_us(world.kernel);
+    world_pass(&world, SECOND);
+    fake_broker_crash(world.broker, 1, true);
+    fake_broker_restart(world.broker, 1);
+    world_pass(&world, SECOND);
+    int64_t between_us = kernel_now_us(world.kernel);
+    cr_assert(fake_broker_taken_back(world.broker, 0, 0));
+    cr_assert(eq(int, world_append(&world, 0, 0, "new"), BROKER_NONE));
+    cr_assert(fake_broker_history_at(world.broker, 0, 0, 0, before_us, &record));
+    cr_assert(bytes_equal_text(record.value, "old"));
+    cr_assert(fake_broker_history_at(world.broker, 0, 0, 0, between_us, &record));
+    cr_assert(bytes_equal_text(record.value, "new"));
+    cr_assert(fake_broker_history(world.broker, 0, 0, 0, &record));
+    cr_assert(bytes_equal_text(record.value, "new"));
+    world_free(&world);
+}
+
+/* R25: offsets from 0 again, and the same ones mean other records. */
+Test(broker_topic, made_anew_it_begins_at_0)
+{
+    struct world world;
+    struct broker_history record = {0};
+    world_new(&world, 3, 3, false);
+    world_begin(&world);
+    for (int i = 0; i < 5; i++) {
+        cr_assert(eq(int, world_append(&world, 0, 0, "old"), BROKER_NONE));
+    }
+    world_pass(&world, SECOND);
+    cr_assert(eq(i64, fake_broker_readable_end(world.broker, 0, 0), 5));
+    fake_broker_crash(world.broker, 3, false);
+    world_pass(&world, 60 * SECOND);
+    fake_broker_recreate(world.broker, 0);
+    cr_assert(eq(i64, fake_broker_readable_end(world.broker, 0, 0), 0));
+    cr_assert(eq(i64, fake_broker_log_start(world.broker, 0, 0), 0));
+    cr_assert(eq(int, world_append(&world, 0, 0, "new"), BROKER_NONE));
+    world_pass(&world, SECOND);
+    cr_assert(eq(i64, fake_broker_readable_end(world.broker, 0, 0), 1));
+    fake_broker_restart(world.broker, 3); /* with a log of the old topic: it is not counted */
+    world_pass(&world, 60 * SECOND);
+    cr_assert(eq(i64, fake_broker_readable_end(world.broker, 0, 0), 1));
+    cr_assert(fake_broker_history(world.broker, 0, 0, 0, &record));
+    cr_assert(bytes_equal_text(record.value, "new"));
+    world_free(&world);
+}
+
 Test(broker_producer_start, it_sends_nothing_before_and_keeps_its_pace)
 {
     struct world world;

@@ -41,7 +41,12 @@ static void reads(void *context)
     struct arena scratch = {0};
     seen_count = 0;
     diag = (struct diag){0};
-    status = kafka_read_range(current_process->ports, &plan, &range, &scratch, see, NULL, &diag);
+    struct kafka_reading reading = {.ports = current_process->ports,
+                                    .plan = &plan,
+                                    .range = &range,
+                                    .scratch = &scratch,
+                                    .record = see};
+    status = kafka_read_range(&reading, &diag);
     arena_free(&scratch);
 }
 

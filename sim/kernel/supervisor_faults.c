@@ -287,6 +287,9 @@ static void act(void *self, const struct fault_event *event, size_t index, struc
     case FAULT_MOVE_LEADER:
         move_leader(supervisor, event);
         return;
+    case FAULT_RECREATE:
+        fake_broker_recreate(supervisor->world.broker, topic_of(event));
+        return;
     case FAULT_IO_ERROR:
     case FAULT_DISK_FULL:
     case FAULT_THROTTLE:

@@ -258,6 +258,8 @@ const char *run_cause_name(enum lost_cause cause)
         return "local-disk";
     case LOST_EXPIRED:
         return "expired";
+    case LOST_LOG_CHANGED:
+        return "log-changed";
     }
     return "";
 }
