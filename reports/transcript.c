@@ -79,6 +79,14 @@ static bool put_batch_words(const struct trace_record *record, struct buf *out)
                    record->b,
                    record->c);
         return true;
+    case EVENT_LOG_CHANGED:
+        buf_printf(out,
+                   "%s-%" PRId64 " has another record at offset %" PRId64 ": goes on from %" PRId64,
+                   record->text,
+                   record->a,
+                   record->b,
+                   record->c);
+        return true;
     case EVENT_QUERY_ENDED:
         buf_printf(out, "query ended%s%s", record->text[0] == '\0' ? "" : ": ", record->text);
         return true;

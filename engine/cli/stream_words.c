@@ -62,6 +62,15 @@ void stream_told(void *context, const struct trace_entry *entry)
                    entry->b,
                    entry->c - 1);
         break;
+    case EVENT_LOG_CHANGED:
+        buf_printf(&line,
+                   "failOnDataLoss=false: the log of %s-%" PRId64 " is another one: at offset "
+                   "%" PRId64 " stands another record than was read. Goes on from %" PRId64,
+                   text,
+                   entry->a,
+                   entry->b,
+                   entry->c);
+        break;
     case EVENT_SINK_SKIPPED:
         buf_printf(&line, "batch %" PRId64 " is in the table already", entry->batch);
         break;

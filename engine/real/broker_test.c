@@ -67,8 +67,13 @@ static void read_range(void *argument)
                     .fetch_bytes_max = reader->bytes_max == 0 ? 1 << 20 : reader->bytes_max},
     };
     reader->next = reader->range.from;
-    reader->status = kafka_read_range(
-        &world.process->ports, &plan, &reader->range, &scratch, expect_next, reader, &reader->diag);
+    struct kafka_reading reading = {.ports = &world.process->ports,
+                                    .plan = &plan,
+                                    .range = &reader->range,
+                                    .scratch = &scratch,
+                                    .record = expect_next,
+                                    .context = reader};
+    reader->status = kafka_read_range(&reading, &reader->diag);
     arena_free(&scratch);
     reader->ended = true;
 }

@@ -15,10 +15,14 @@
  *              change is read, its last record is one of the new log: a change that is not noticed
  *              then never is. In the reader, not in the driver, so that no moment lies between the
  *              look and the reading, and no request is made for it: fetches answer in whole record
- *              batches anyway. A client that has read ahead pays one step back per range.
+ *              batches anyway
  *
  * Not noticed: a change of a partition of which nothing is remembered (nothing was read yet, or
- * Spark wrote the newest commit), or whose remembered record has expired or was compacted away. */
+ * Spark wrote the newest commit), or whose remembered record has expired or was compacted away; and
+ * for real one between two batches, when the very consumer that read the first one reads on and met
+ * no error. It answers the step back from what it keeps (engine/real/broker_consumer.c): to make it
+ * ask the broker would void what it has read ahead, each batch. After a start, on another executor
+ * and after an error it is the broker that answers. */
 #ifndef ENGINE_SOURCE_FINGERPRINT_H
 #define ENGINE_SOURCE_FINGERPRINT_H
 
