@@ -246,9 +246,10 @@ static enum status absorb(struct reader *reader, const struct broker_answer *ans
         return resolve_out_of_range(reader);
     }
     if (answer->error != BROKER_NONE) {
+        /* Passes: leaders move, brokers come back. Whoever answers next may have another log. */
         reader->last_error = answer->error;
-        reader->look = reader->reading->last.known; /* whoever answers next may have another log */
-        return OK;                                  /* passes: leaders move, brokers come back */
+        reader->look = reader->reading->last.known;
+        return OK;
     }
     reader->last_end = answer->readable_end;
     if (reader->look) {
