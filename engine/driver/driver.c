@@ -131,6 +131,7 @@ static void free_query(struct query *query)
         delta_table_close(query->table);
     }
     executors_free(&query->executors);
+    reader_homes_free(&query->readers);
     buf_free(&query->outgoing);
     buf_free(&query->progress.line);
     arena_free(&query->message_arena);

@@ -10,6 +10,7 @@
 #include "engine/driver/executors.h"
 #include "engine/driver/job.h"
 #include "engine/driver/progress.h"
+#include "engine/driver/reader_homes.h"
 #include "engine/source/fingerprint.h"
 #include "engine/source/offsets.h"
 
@@ -51,6 +52,8 @@ struct query {
     /* State locality: which executor ran a shuffle partition last, 0: none. It may still have the
      * partition's state in memory. Ids are of this session, and so is this knowledge. */
     int64_t *state_executors; /* `partitions` of them, or NULL */
+
+    struct reader_homes readers; /* where a Kafka partition is read ahead */
 
     struct executors executors;
     bool ending; /* the goodbye is said: who hangs up now is not lost */

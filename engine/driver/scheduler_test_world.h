@@ -187,6 +187,7 @@ static void end_world(void)
     arena_free(&query.message_arena);
     buf_free(&query.outgoing);
     executors_free(&query.executors);
+    reader_homes_free(&query.readers);
 }
 
 /* Run a job that must end well. */

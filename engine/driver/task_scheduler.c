@@ -26,14 +26,20 @@ static const char *stage_text(const struct attempt_id *id)
 
 /* ---- giving tasks to executors -------------------------------------------------------------- */
 
-/* Where the state of a result task may be in memory; NULL: nowhere, or it needs none. */
+/* Whose tasks read Kafka: the map stage, or the only one. */
+static bool reads_kafka(const struct query *query, const struct task_set *set)
+{
+    return set->stage == STAGE_MAP || query->state_executors == NULL;
+}
+
+/* Where the records of a task may be read ahead, or its state in memory; NULL: nowhere. */
 static struct executor_entry *
 preferred(struct query *query, const struct task_set *set, int64_t index)
 {
-    if (set->stage != STAGE_RESULT || query->state_executors == NULL) {
-        return NULL;
-    }
-    return executors_with_id(&query->executors, query->state_executors[index]);
+    int64_t executor = reads_kafka(query, set)
+                           ? reader_homes_find(&query->readers, &set->tasks[index].range)
+                           : query->state_executors[index];
+    return executors_with_id(&query->executors, executor);
 }
 
 /* The next waiting task and its executor: first tasks whose preferred executor is free, then those
@@ -57,9 +63,6 @@ choose(struct query *query, const struct task_set *set, int64_t *index)
         }
         if (home == NULL && homeless < 0) {
             homeless = i;
-            if (set->stage != STAGE_RESULT || query->state_executors == NULL) {
-                break; /* so are they all */
-            }
         }
     }
     *index = homeless >= 0 ? homeless : task_set_pending(set);
@@ -89,6 +92,9 @@ send_task(struct query *query, struct task_set *set, int64_t index, struct execu
     int64_t executor_id = executor->id;
     message.id = job_launch(query->job, set, index, executor_id, executor->address, &message.task);
     executor->running++;
+    if (reads_kafka(query, set)) {
+        reader_homes_note(&query->readers, &set->tasks[index].range, executor_id);
+    }
     trace(query, EVENT_TASK_SENT, &message.id, executor_id, stage_text(&message.id));
     query_send(query, executor->connection, &message); /* `executor` may be gone now */
     move_state(query, &message.id, executor_id);

@@ -285,6 +285,45 @@ Test(task_scheduler_stages, partitions_go_where_their_state_is)
     cr_assert(eq(i64, state_executors[1], 2));
 }
 
+/* A map task must come to the executor that stands where its range begins. */
+static void reads_on(connection_id connection, const struct message *message)
+{
+    if (message->kind == MESSAGE_RUN_TASK && message->id.stage == STAGE_MAP) {
+        cr_assert(eq(i64, message->id.task == 0 ? 12 : 11, (int64_t)connection));
+    }
+    good(connection, message);
+}
+
+Test(task_scheduler_stages, ranges_go_where_their_partition_is_read_ahead)
+{
+    static const struct kafka_range before[] = {{.partition = 0, .from = -4, .until = 0},
+                                                {.partition = 1, .from = -4, .until = 0}};
+    world.on_sent = reads_on;
+    registers(11, "executor 1");
+    registers(12, "executor 2");
+    hear_all(2);
+    reader_homes_note(&query.readers, &before[0], 2);
+    reader_homes_note(&query.readers, &before[1], 1);
+    (void)run_job(&stateful);
+    cr_assert(eq(i64, query.readers.entries[0].until, 4));
+    cr_assert(eq(i64, query.readers.entries[0].executor, 2));
+}
+
+Test(task_scheduler_stages, a_range_does_not_wait_for_who_reads_ahead)
+{
+    static const struct kafka_range before[] = {{.partition = 0, .from = -4, .until = 0},
+                                                {.partition = 1, .from = -4, .until = 0}};
+    world.on_sent = good;
+    registers(11, "executor 1");
+    registers(12, "executor 2");
+    hear_all(2);
+    reader_homes_note(&query.readers, &before[0], 2); /* it has one slot */
+    reader_homes_note(&query.readers, &before[1], 2);
+    (void)run_job(&stateful);
+    cr_assert(eq(i64, query.readers.entries[0].executor, 2));
+    cr_assert(eq(i64, query.readers.entries[1].executor, 1));
+}
+
 Test(task_scheduler_stages, who_takes_a_partition_over_makes_the_former_forget_it)
 {
     world.on_sent = good;
