@@ -61,6 +61,17 @@ void stream_feed_progress(struct stream *stream, json_t *progress)
     stop_when_all_is_read(stream);
 }
 
+void stream_feed_resumed(struct stream *stream, const struct driver_resumption *resumption)
+{
+    for (int32_t i = 0; i < stream->feed.partitions && !resumption->fresh; i++) {
+        int64_t begin = offsets_get(resumption->begin, i);
+        stream->read[i] = begin > 0 ? begin : 0;
+    }
+    if (!resumption->rerun) {
+        stop_when_all_is_read(stream); /* no batch will say so when all had been read before */
+    }
+}
+
 static enum status check_feed(const struct stream *stream, struct diag *diag)
 {
     if (strcmp(stream->feed.topic, stream->plan->topic) != 0) {

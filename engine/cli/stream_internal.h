@@ -50,7 +50,8 @@ void stream_progress(void *context, struct bytes line);
 MUST_CHECK enum status stream_feed_start(struct stream *stream, struct diag *diag);
 /* Is a part of the file still to come? */
 bool stream_feed_waits(const struct stream *stream);
-/* A lastProgress object. */
+/* Where the query begins, and a lastProgress object: when all of the file has been read. */
+void stream_feed_resumed(struct stream *stream, const struct driver_resumption *resumption);
 void stream_feed_progress(struct stream *stream, json_t *progress);
 void stream_feed_stop(struct stream *stream);
 

@@ -10,7 +10,7 @@
 
 void stream_resumed(void *context, const struct driver_resumption *resumption)
 {
-    const struct stream *stream = context;
+    struct stream *stream = context;
     struct buf line = {0};
     if (resumption->fresh) {
         buf_printf(&line, "Starting new streaming query %s", resumption->query_id);
@@ -31,6 +31,9 @@ void stream_resumed(void *context, const struct driver_resumption *resumption)
     buf_byte(&line, '\0');
     stream->options->say((const char *)line.data);
     buf_free(&line);
+    if (stream->kafka != NULL) {
+        stream_feed_resumed(stream, resumption);
+    }
 }
 
 /* ---- what an operator wants to know at once */

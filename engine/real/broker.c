@@ -293,6 +293,21 @@ static bool nothing_came(struct broker_client *client,
     return false;
 }
 
+/* The broker that is connected again may have another log than the one that was read ahead from:
+ * who reads on must hear of the break, and look back (engine/source/fingerprint.h). What is read
+ * ahead is void then. */
+static bool broke_meanwhile(struct broker_consumer *consumer, const struct broker_fetch *fetch)
+{
+    enum broker_fit fit = broker_consumer_fit(consumer, fetch);
+    broker_handle_hear(&consumer->handle);
+    bool broke = broker_handle_broke(&consumer->handle);
+    if (!broke || (fit != BROKER_FIT_HERE && fit != BROKER_FIT_BACK)) {
+        return false;
+    }
+    consumer->stopped = true;
+    return true;
+}
+
 static void fetch_with(struct broker_client *client,
                        struct broker_consumer *consumer,
                        const struct broker_fetch *fetch,
@@ -301,6 +316,10 @@ static void fetch_with(struct broker_client *client,
 {
     int64_t begin_us = real_wall_us();
     int64_t wait_us = fetch->wait_us;
+    if (broke_meanwhile(consumer, fetch)) {
+        answer->error = BROKER_TRANSPORT;
+        return;
+    }
     enum broker_fit fit = broker_consumer_fit(consumer, fetch);
     if (fit == BROKER_FIT_BACK) {
         broker_consumer_go_back(consumer, fetch->offset);

@@ -31,6 +31,7 @@ static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque
     struct broker_handle *handle = opaque;
     maybe(rk != NULL);
     handle->down = true;
+    handle->broke = true;
     /* "1/1 brokers are down" follows what says why. */
     if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || *handle->broker->complaint == '\0') {
         complain(handle, reason);
@@ -47,6 +48,13 @@ static void poll_events(void *argument)
 void broker_handle_hear(struct broker_handle *handle)
 {
     fiber_on_thread_stack(poll_events, handle);
+}
+
+bool broker_handle_broke(struct broker_handle *handle)
+{
+    bool broke = handle->broke;
+    handle->broke = false;
+    return broke;
 }
 
 void broker_handle_heard_from(struct broker_handle *handle)

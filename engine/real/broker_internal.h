@@ -30,7 +30,8 @@ enum { BROKER_STASH_MAX = 4096 };
 struct broker_handle {
     rd_kafka_t *rk;
     struct real_broker *broker;
-    bool down; /* it complained, and nothing came since */
+    bool down;  /* it complained, and nothing came since */
+    bool broke; /* it complained since broker_handle_broke was asked last */
 };
 
 struct broker_consumer {
@@ -86,6 +87,9 @@ void broker_handle_close(struct broker_handle *handle);
 
 /* Hear the complaints of an instance. Never waits. */
 void broker_handle_hear(struct broker_handle *handle);
+
+/* Did a connection break since this was asked last? */
+bool broker_handle_broke(struct broker_handle *handle);
 
 /* Something came: older complaints explain nothing any more. */
 void broker_handle_heard_from(struct broker_handle *handle);

@@ -132,6 +132,35 @@ Test(broker, a_position_at_the_end_goes_on)
     with_mock(1, 1, waits_at_the_end);
 }
 
+/* A connection that broke is said once, and what had been read ahead is asked for again: the broker
+ * may have another log by now. */
+static void reads_on_behind_a_break(struct broker_world *w)
+{
+    struct arena arena = {0};
+    world_append_numbers(w, 0, 10, 20);
+    read_and_expect((struct range_reader){.range = {0, 0, 5}});
+    rd_kafka_mock_broker_set_down(w->mock, 1);
+    sleep_us(300 * US_PER_MS);
+    rd_kafka_mock_broker_set_up(w->mock, 1);
+    sleep_us(300 * US_PER_MS);
+    uint64_t assigns = w->process->broker->assigns;
+    struct broker_answer answer = world_fetch(w, &arena, 0, 5, 10 * SECOND);
+    cr_assert(eq(int, answer.error, BROKER_TRANSPORT));
+    cr_assert(eq(u64, w->process->broker->assigns, assigns));
+    do {
+        answer = world_fetch(w, &arena, 0, 5, 10 * SECOND);
+    } while (answer.error == BROKER_TRANSPORT);
+    cr_assert(eq(int, answer.error, BROKER_NONE));
+    cr_assert(eq(i64, answer.records[0].offset, 5));
+    cr_assert(gt(u64, w->process->broker->assigns, assigns));
+    arena_free(&arena);
+}
+
+Test(broker, a_break_is_never_read_over)
+{
+    with_mock(1, 1, reads_on_behind_a_break);
+}
+
 /* More readers of one partition than there are consumers, at positions of their own. */
 static void many_readers(struct broker_world *w)
 {
