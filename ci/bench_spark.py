@@ -24,6 +24,7 @@ RECORDS = int(float(sys.argv[2] if len(sys.argv) > 2 else 10) * 10**6)
 BATCH = max(RECORDS // 10, 1000)
 PARTITIONS, TICK = 2, os.sysconf("SC_CLK_TCK")
 GATE_ROWS, GATE_MIB = 3, 256
+DECODE_NS = float(os.environ["AFTERSHOCK_DECODE_NS"])  # a flight, alone: engine/source/decode_bench.c in the same run
 
 
 def fill(topic):
@@ -147,7 +148,9 @@ def main():
         figures[label] = {"rows_s": RECORDS / wall_s, "mib_s": size / 2**20 / wall_s, "rows_cpu_s": RECORDS / usage.cpu_s(),
                           "warm_rows_cpu_s": (RECORDS - BATCH) / warm_s, "cpu_s": usage.cpu_s(), "peak_mib": sum(usage.peak.values()), "start_s": start_s}
         digests[label] = table_digest(case)
-        client = f", of it {usage.client_cpu_s():.1f} s in librdkafka's threads" if engine == "aftershock" else ""
+        decode_s = RECORDS * DECODE_NS / 1e9
+        rest_s = usage.cpu_s() - usage.client_cpu_s() - decode_s
+        client = (f" (librdkafka's threads {usage.client_cpu_s():.1f}, decoding {decode_s:.1f}, the rest {rest_s:.1f})" if engine == "aftershock" else "")
         print(f"  {label}: {RECORDS / wall_s:,.0f} rows/s, {size / 2**20 / wall_s:.1f} MiB/s, {RECORDS / usage.cpu_s():,.0f} rows a CPU-second, warm {(RECORDS - BATCH) / warm_s:,.0f}; "
               f"{wall_s:.1f} s, {usage.cpu_s():.1f} s of CPU{client}; peak {sum(usage.peak.values()):.0f} MiB in {len(usage.peak)} processes; first commit after {start_s:.2f} s")
     (OUT / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
