@@ -12,11 +12,15 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "engine/base/units.h"
 #include "engine/cli/stream_internal.h"
 #include "engine/driver/driver.h"
 
 #define CLASS     "INVALID_ARGUMENT"
 #define LOCK_NAME ".aftershock-lock"
+
+/* How long a driver without a batch may take to hear that it shall stop. */
+#define PATIENCE_US (2 * US_PER_SECOND)
 
 enum { OVERRIDES_OWN = 2 };
 
@@ -139,23 +143,45 @@ static enum status lock_checkpoint(struct stream *stream, struct diag *diag)
     return OK;
 }
 
-/* Where executors keep their shuffle blocks, as the disk port names it. */
+/* Where executors keep their shuffle blocks: a directory of this query alone, removed in the end.
+ */
 static enum status choose_local(struct stream *stream, struct diag *diag)
 {
-    const char *root = stream->options->root;
+    const char *root = stream->options->root == NULL ? "" : stream->options->root;
     const char *given = stream->plan->options.local_dir;
     const char *session = strrchr(stream->session.path, '/') + 1;
-    if (given != NULL) {
-        stream->local = arena_printf(&stream->arena, "%s/%s", given, session);
-    } else if (root != NULL) {
-        stream->local = "/local";
+    if (given == NULL && root[0] == '\0') {
+        (void)snprintf(stream->local, sizeof stream->local, "%s/local", stream->session.path);
     } else {
-        stream->local = arena_printf(&stream->arena, "%s/local", stream->session.path);
+        int size = snprintf(stream->local,
+                            sizeof stream->local,
+                            "%s/%s",
+                            given == NULL ? "/local" : given,
+                            session);
+        if (size < 0 || (size_t)size >= sizeof stream->local) {
+            return diag_fail(
+                diag, CLASS, "spark.local.dir is too long for a path: %.60s...", given);
+        }
     }
-    stream->local_path =
-        arena_printf(&stream->arena, "%s%s", root == NULL ? "" : root, stream->local);
+    (void)snprintf(stream->local_path, sizeof stream->local_path, "%s%s", root, stream->local);
     remove_tree(stream->local_path); /* of a driver that was killed */
     return make_directories(stream, "the directory for shuffle blocks", stream->local, diag);
+}
+
+/* Roots and object stores are named by people; paths below them must fit, too. */
+static enum status check_lengths(const struct stream_options *options, struct diag *diag)
+{
+    const char *const places[] = {options->root, options->objects};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i] != NULL && strlen(places[i]) > STREAM_PLACE_MAX) {
+            return diag_fail(diag,
+                             CLASS,
+                             "%.60s... is longer than %d bytes: choose a shorter path",
+                             places[i],
+                             STREAM_PLACE_MAX);
+        }
+    }
+    return OK;
 }
 
 static enum status take_places(struct stream *stream, struct diag *diag)
@@ -172,7 +198,9 @@ static enum status take_places(struct stream *stream, struct diag *diag)
     }
     TRY(session_open(&stream->session, base, options->checkpoint_location, diag));
     stream->session_held = true;
-    if (stream->options->objects == NULL) {
+    if (stream->options->objects != NULL) {
+        TRY(session_hold_store(&stream->session, base, options->checkpoint_location, diag));
+    } else {
         TRY(make_directories(stream, "the checkpoint", options->checkpoint_location, diag));
         TRY(make_directories(stream, "the table", stream->plan->table, diag));
         TRY(lock_checkpoint(stream, diag));
@@ -180,9 +208,10 @@ static enum status take_places(struct stream *stream, struct diag *diag)
     return choose_local(stream, diag);
 }
 
+/* When nothing of this process uses them any more. */
 static void leave_places(struct stream *stream)
 {
-    if (stream->local_path != NULL) {
+    if (stream->local_path[0] != '\0') {
         remove_tree(stream->local_path);
     }
     if (stream->session_held) {
@@ -191,6 +220,20 @@ static void leave_places(struct stream *stream)
 }
 
 /* ---- signals */
+
+/* A driver that waits for Kafka does not hear of a wish to stop. When it has no batch to finish,
+ * there is nothing to wait for: it ends here, as a crash would end it, and nothing is lost. */
+static void stop_without_batch(void *argument)
+{
+    struct stream *stream = argument;
+    int64_t until_us = real_wall_us() + PATIENCE_US;
+    while (real_wall_us() < until_us || stream->batch_runs) {
+        bool woken = loop_park(stream->process->loop, real_wall_us() + PATIENCE_US);
+        maybe(woken);
+    }
+    leave_places(stream);
+    _exit(0);
+}
 
 static void heard(void *context, int number)
 {
@@ -201,12 +244,15 @@ static void heard(void *context, int number)
         }
         return;
     }
-    if (stream->stop_requested) {
+    if (stream->asked_to_stop) {
         (void)kill(getpid(), SIGKILL); /* asked twice: at once, as a crash */
     }
+    stream->asked_to_stop = true;
     stream->stop_requested = true;
-    stream->options->say(
-        "stopping: the running batch is finished first; once more to stop at once");
+    stream->options->say(stream->batch_runs ? "stopping: the running batch is finished first; once "
+                                              "more to stop at once"
+                                            : "stopping");
+    (void)loop_spawn(stream->process->loop, stop_without_batch, stream);
 }
 
 static void told_by_supervisor(void *context, const char *sentence)
@@ -286,7 +332,6 @@ static void entry(void *argument)
         signals_forget(&signals);
     }
     stream_feed_stop(stream);
-    leave_places(stream);
 }
 
 static enum status open_all(struct stream *stream, struct diag *diag)
@@ -301,6 +346,7 @@ static enum status open_all(struct stream *stream, struct diag *diag)
         .told = stream_told,
         .told_context = stream,
     };
+    TRY(check_lengths(options, diag));
     TRY(compile(stream, diag));
     if (options->progress_file != NULL) {
         stream->progress = fopen(options->progress_file, "ae");
@@ -331,6 +377,7 @@ enum stream_end stream_run(const struct stream_options *options, struct diag *di
         arena_free(&stream->arena);
         real_process_free(stream->process);
         stream->arena = compiled;
+        leave_places(stream);
     }
     if (stream->progress != NULL) {
         (void)fclose(stream->progress);

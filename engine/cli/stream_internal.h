@@ -14,6 +14,8 @@
 #include "engine/real/signals.h"
 #include "engine/real/supervisor.h"
 
+enum { STREAM_PLACE_MAX = 1024 };
+
 struct stream {
     const struct stream_options *options;
     struct diag *diag;
@@ -26,8 +28,11 @@ struct stream {
     struct real_supervisor *supervisor; /* NULL: none runs */
     struct session session;
     bool session_held;
-    const char *local;      /* executors' folders are in it; as the disk port names it */
-    const char *local_path; /* the same, as the system names it */
+    char local[SESSION_LOCAL_SIZE]; /* executors' folders are in it; as the disk port names it */
+    char local_path[SESSION_LOCAL_SIZE + STREAM_PLACE_MAX]; /* as the system does; empty: none */
+    bool batch_runs;                                        /* from its plan to its commit */
+    bool progress_failed; /* the file cannot be written: said once */
+    bool asked_to_stop;   /* by a signal */
     FILE *progress;
     struct feed feed;             /* of an embedded Kafka */
     struct embedded_kafka *kafka; /* NULL: none */

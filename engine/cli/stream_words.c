@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
 #include "engine/cli/stream_internal.h"
+#include "engine/real/operator_words.h"
 
 /* ---- where it resumes: the words of Spark's MicroBatchExecution.populateStartOffsets */
 
@@ -41,58 +42,23 @@ void stream_resumed(void *context, const struct driver_resumption *resumption)
 void stream_told(void *context, const struct trace_entry *entry)
 {
     struct stream *stream = context;
-    const char *text = entry->text == NULL ? "" : entry->text;
     struct buf line = {0};
     switch (entry->kind) {
-    case EVENT_EXECUTOR_LOST:
-        buf_printf(&line, "lost executor %" PRId64 ": %s", entry->a, text);
+    case EVENT_BATCH_PLANNED:
+        stream->batch_runs = true;
         break;
-    case EVENT_TASK_FAILED:
-        buf_printf(&line,
-                   "batch %" PRId64 ": attempt %" PRId64 " of task %" PRId64 " failed (%" PRId64
-                   " counted): %s",
-                   entry->batch,
-                   entry->b,
-                   entry->a,
-                   entry->c,
-                   text);
-        break;
-    case EVENT_RANGE_SKIPPED:
-        buf_printf(&line,
-                   "failOnDataLoss=false: skipped %s-%" PRId64 " from %" PRId64 " to %" PRId64,
-                   text,
-                   entry->a,
-                   entry->b,
-                   entry->c - 1);
-        break;
-    case EVENT_LOG_CHANGED:
-        buf_printf(&line,
-                   "failOnDataLoss=false: the log of %s-%" PRId64 " is another one: at offset "
-                   "%" PRId64 " stands another record than was read. Goes on from %" PRId64,
-                   text,
-                   entry->a,
-                   entry->b,
-                   entry->c);
-        break;
-    case EVENT_SINK_SKIPPED:
-        buf_printf(&line, "batch %" PRId64 " is in the table already", entry->batch);
-        break;
-    case EVENT_STATE_REPAIRED:
-        buf_printf(&line,
-                   "state partition %" PRId64 ": snapshot %" PRId64
-                   " stands in for one that does not read: %s",
-                   entry->a,
-                   entry->c,
-                   text);
+    case EVENT_COMMIT_WRITTEN:
+        stream->batch_runs = false;
         break;
     case EVENT_WATERMARK:
         stream->watermark_moved = entry->a != entry->b;
-        return;
+        break;
     default:
-        return;
+        break;
     }
-    buf_byte(&line, '\0');
-    stream->options->say((const char *)line.data);
+    if (operator_words(entry, &line)) {
+        stream->options->say((const char *)line.data);
+    }
     buf_free(&line);
 }
 
@@ -180,7 +146,10 @@ void stream_progress(void *context, struct bytes line)
     if (stream->progress != NULL) {
         (void)fwrite(line.data, 1, line.size, stream->progress);
         (void)fputc('\n', stream->progress);
-        (void)fflush(stream->progress);
+        if (fflush(stream->progress) != 0 && !stream->progress_failed) {
+            stream->progress_failed = true;
+            stream->options->say("the progress file cannot be written any more");
+        }
     }
     fiber_on_thread_stack(read_progress, &whole);
 }

@@ -293,19 +293,15 @@ static bool nothing_came(struct broker_client *client,
     return false;
 }
 
-/* The broker that is connected again may have another log than the one that was read ahead from:
- * who reads on must hear of the break, and look back (engine/source/fingerprint.h). What is read
- * ahead is void then. */
-static bool broke_meanwhile(struct broker_consumer *consumer, const struct broker_fetch *fetch)
+/* Did the connection break? The broker that is connected again may have another log than the one
+ * that was read: who reads on must hear of it, and look back (engine/source/fingerprint.h). What is
+ * read ahead is void then. */
+static bool broke_meanwhile(struct broker_consumer *consumer)
 {
-    enum broker_fit fit = broker_consumer_fit(consumer, fetch);
     broker_handle_hear(&consumer->handle);
     bool broke = broker_handle_broke(&consumer->handle);
-    if (!broke || (fit != BROKER_FIT_HERE && fit != BROKER_FIT_BACK)) {
-        return false;
-    }
-    consumer->stopped = true;
-    return true;
+    consumer->stopped = consumer->stopped || broke;
+    return broke;
 }
 
 static void fetch_with(struct broker_client *client,
@@ -316,11 +312,13 @@ static void fetch_with(struct broker_client *client,
 {
     int64_t begin_us = real_wall_us();
     int64_t wait_us = fetch->wait_us;
-    if (broke_meanwhile(consumer, fetch)) {
+    enum broker_fit fit = broker_consumer_fit(consumer, fetch);
+    bool goes_on = fit == BROKER_FIT_HERE || fit == BROKER_FIT_BACK;
+    bool broke = broke_meanwhile(consumer);
+    if (goes_on && broke) {
         answer->error = BROKER_TRANSPORT;
         return;
     }
-    enum broker_fit fit = broker_consumer_fit(consumer, fetch);
     if (fit == BROKER_FIT_BACK) {
         broker_consumer_go_back(consumer, fetch->offset);
     } else if (fit != BROKER_FIT_HERE) {
@@ -335,8 +333,15 @@ static void fetch_with(struct broker_client *client,
         .poll_us = begin_us + wait_us,
         .ask_us = begin_us + SILENCE_US,
     };
-    while (!broker_consumer_answer(consumer, fetch, arena, answer) &&
-           !nothing_came(client, consumer, fetch, &waiting, answer)) {
+    bool answered = false;
+    bool over = false;
+    while (!answered && !over) {
+        answered = broker_consumer_answer(consumer, fetch, arena, answer);
+        over = !answered && nothing_came(client, consumer, fetch, &waiting, answer);
+    }
+    /* Also while it waited: what came then came from the new connection. */
+    if (goes_on && answered && broke_meanwhile(consumer)) {
+        *answer = (struct broker_answer){.error = BROKER_TRANSPORT, .next_offset = fetch->offset};
     }
 }
 

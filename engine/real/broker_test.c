@@ -161,6 +161,41 @@ Test(broker, a_break_is_never_read_over)
     with_mock(1, 1, reads_on_behind_a_break);
 }
 
+static void breaks_later(void *argument)
+{
+    struct broker_world *w = argument;
+    sleep_us(200 * US_PER_MS);
+    rd_kafka_mock_broker_set_down(w->mock, 1);
+    sleep_us(300 * US_PER_MS);
+    rd_kafka_mock_broker_set_up(w->mock, 1);
+    world_append_numbers(w, 0, 3, 20);
+}
+
+/* The same while somebody waits for more at the end. */
+static void breaks_while_it_waits(struct broker_world *w)
+{
+    struct arena arena = {0};
+    world_append_numbers(w, 0, 10, 20);
+    read_and_expect((struct range_reader){.range = {0, 0, 10}});
+    (void)spawn(breaks_later, w);
+    const struct broker_fetch fetch = {.topic = w->topic,
+                                       .offset = 10,
+                                       .bytes_max = 1 << 20,
+                                       .wait_us = 15 * US_PER_SECOND,
+                                       .deadline_us = real_wall_us() + 20 * US_PER_SECOND};
+    struct broker_answer answer = {0};
+    broker_fetch(&w->process->ports.broker, &fetch, &arena, &answer);
+    cr_assert(eq(int, answer.error, BROKER_TRANSPORT));
+    cr_assert(eq(sz, answer.count, 0));
+    cr_assert(eq(i64, answer.next_offset, 10));
+    arena_free(&arena);
+}
+
+Test(broker, a_break_while_it_waits_is_never_read_over)
+{
+    with_mock(1, 1, breaks_while_it_waits);
+}
+
 /* More readers of one partition than there are consumers, at positions of their own. */
 static void many_readers(struct broker_world *w)
 {

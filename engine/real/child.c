@@ -14,19 +14,14 @@
 
 extern char **environ;
 
-static void pipe_for_parent(int ends[2])
-{
-    int failed = pipe(ends);
-    require(failed == 0);
-    for (size_t i = 0; i < 2; i++) {
-        failed = fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        require(failed == 0);
-    }
-}
-
 void lifeline_open(struct lifeline *lifeline)
 {
-    pipe_for_parent(lifeline->ends);
+    int failed = pipe(lifeline->ends);
+    require(failed == 0);
+    for (size_t i = 0; i < 2; i++) {
+        failed = fcntl(lifeline->ends[i], F_SETFD, FD_CLOEXEC);
+        require(failed == 0);
+    }
 }
 
 void lifeline_close(struct lifeline *lifeline)
@@ -35,21 +30,17 @@ void lifeline_close(struct lifeline *lifeline)
     (void)close(lifeline->ends[1]);
 }
 
-/* The child's descriptors are numbered above everything that has to be moved to 3 and 4 first. */
-static int spawn(int lifeline, int output, const char *const arguments[], pid_t *process)
+pid_t child_spawn(const struct lifeline *lifeline, const char *const arguments[])
 {
-    enum { ABOVE = 64 };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
-    int high = fcntl(lifeline, F_DUPFD_CLOEXEC, ABOVE);
-    int high_output = output < 0 ? -1 : fcntl(output, F_DUPFD_CLOEXEC, ABOVE);
+    pid_t process = -1;
+    /* Above the number that it gets in the child: a duplicate onto itself would close on exec. */
+    int high = fcntl(lifeline->ends[0], F_DUPFD_CLOEXEC, CHILD_LIFELINE + 1);
     (void)sigemptyset(&none);
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_adddup2(&actions, high, CHILD_LIFELINE);
-    if (high_output >= 0) {
-        (void)posix_spawn_file_actions_adddup2(&actions, high_output, CHILD_OUTPUT);
-    }
     (void)posix_spawnattr_init(&attributes);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     (void)posix_spawnattr_setpgroup(&attributes, 0);
@@ -59,36 +50,12 @@ static int spawn(int lifeline, int output, const char *const arguments[], pid_t 
         const char *const *ours;
         char *const *theirs;
     } texts = {.ours = arguments};
-    int error = posix_spawn(process, SELF, &actions, &attributes, texts.theirs, environ);
+    int error = posix_spawn(&process, SELF, &actions, &attributes, texts.theirs, environ);
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)close(high);
-    if (high_output >= 0) {
-        (void)close(high_output);
-    }
-    return error;
-}
-
-pid_t child_spawn(const struct lifeline *lifeline, const char *const arguments[], int *output)
-{
-    int ends[2] = {-1, -1};
-    pid_t process = -1;
-    if (output != NULL) {
-        pipe_for_parent(ends);
-    }
-    int error = spawn(lifeline->ends[0], ends[1], arguments, &process);
-    if (output != NULL) {
-        (void)close(ends[1]);
-        *output = ends[0];
-    }
-    if (error != 0) {
-        if (output != NULL) {
-            (void)close(ends[0]);
-        }
-        errno = error;
-        return -1;
-    }
-    return process;
+    errno = error;
+    return error == 0 ? process : -1;
 }
 
 static void parent_is_gone(void *context, short happened)

@@ -8,10 +8,7 @@
 
 #include "engine/real/loop.h"
 
-enum {
-    CHILD_LIFELINE = 3, /* the descriptor of the lifeline in a child */
-    CHILD_OUTPUT = 4    /* the write end of the pipe that child_spawn made for `output` */
-};
+enum { CHILD_LIFELINE = 3 /* the descriptor of the lifeline in a child */ };
 
 struct lifeline {
     int ends[2];
@@ -23,9 +20,8 @@ void lifeline_close(struct lifeline *lifeline);
 
 /* Start this program with `arguments` (the first stands for its name; NULL-ended) in a process
  * group of its own: what a terminal sends to its foreground (Ctrl-C) is the parent's affair.
- * * output   NULL, or set to the read end of a pipe whose write end the child has as CHILD_OUTPUT
  * Returns the process, or -1: errno says why. */
-pid_t child_spawn(const struct lifeline *lifeline, const char *const arguments[], int *output);
+pid_t child_spawn(const struct lifeline *lifeline, const char *const arguments[]);
 
 /* In a child: end this process, as kill -9 would, as soon as the parent is gone. */
 void child_watch_lifeline(struct loop *loop);

@@ -83,7 +83,7 @@ static void say_error(const struct diag *diag)
 
 static enum status timestamp_of(struct helper *helper, int64_t *timestamp_ms)
 {
-    *timestamp_ms = helper->reader.modified_ms;
+    *timestamp_ms = FEED_TIMESTAMP_MS;
     if (helper->feed.timestamp == NULL ||
         feed_timestamp(&helper->feed, &helper->scratch, helper->line, timestamp_ms)) {
         return OK;

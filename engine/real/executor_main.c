@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/base/check.h"
 #include "engine/executor/executor.h"
 #include "engine/real/child.h"
+#include "engine/real/operator_words.h"
 #include "engine/real/real_process.h"
+#include "engine/real/session.h"
 #include "engine/real/supervisor.h"
 
 enum {
@@ -27,6 +30,20 @@ static void entry(void *argument)
     executor_run(argument);
 }
 
+/* The driver does not see what is skipped or repaired here. Texts of others steer no terminal. */
+static void told(void *context, const struct trace_entry *entry)
+{
+    struct buf line = {0};
+    if (operator_words(entry, &line)) {
+        for (size_t i = 0; i + 1 < line.size; i++) {
+            bool control = line.data[i] < 0x20 || line.data[i] == 0x7f;
+            line.data[i] = control ? '?' : line.data[i];
+        }
+        (void)fprintf(stderr, "aftershock: %s: %s\n", (const char *)context, (char *)line.data);
+    }
+    buf_free(&line);
+}
+
 /* A person who tries this by hand is told, and nothing runs. */
 static bool of_a_supervisor(int count)
 {
@@ -43,7 +60,7 @@ int executor_main(int count, char **arguments)
     static char name[32];
     static char address[128];
     static char driver_address[128];
-    static char local[512];
+    static char local[SESSION_LOCAL_SIZE + 32];
     struct diag diag = {0};
     static struct real_process *process;
     if (!of_a_supervisor(count)) {
@@ -59,6 +76,8 @@ int executor_main(int count, char **arguments)
     const struct real_config config = {
         .role = ROLE_EXECUTOR,
         .name = name,
+        .told = told,
+        .told_context = name,
         .incarnation = (uint32_t)strtoul(arguments[ARGUMENT_INCARNATION], NULL, 10),
         .root = or_null(arguments[ARGUMENT_ROOT]),
         .objects = or_null(arguments[ARGUMENT_OBJECTS]),
@@ -78,6 +97,7 @@ int executor_main(int count, char **arguments)
         .storage = config.objects != NULL ? STORE_OBJECTS : STORE_DISK,
     };
     real_process_run(process, entry, &executor);
-    /* Attempts may still run, unheard: they end with this process, and nothing of them is freed. */
-    return 0;
+    /* Attempts may still run, unheard, and threads of librdkafka: they end with this process, and
+     * nothing of them is freed. */
+    _exit(0);
 }

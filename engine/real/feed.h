@@ -15,14 +15,18 @@
 
 enum { FEED_PARTITIONS = 2, FEED_PARTITIONS_MAX = 256 };
 
+#define FEED_TIMESTAMP_MS                                                                          \
+    INT64_C(978307200000) /* 2001-01-01T00:00:00Z, as the simulator's clock                        \
+                           */
+
 struct feed {
     const char *text; /* as it was given */
     const char *topic;
     const char *file;
     int64_t interval_us; /* between two records; 0: as fast as they are read */
     int32_t partitions;
-    /* The field that is a record's timestamp. NULL: the file's modification time is, of every
-     * record: that of the feeding would be another one after a restart, and the record too. */
+    /* The field that is a record's timestamp. NULL: FEED_TIMESTAMP_MS is, of every record: the time
+     * of the feeding, or of the file, would be another one after a restart, and the record too. */
     const char *timestamp;
 };
 

@@ -39,7 +39,6 @@ enum status feed_reader_open(struct feed_reader *reader, const char *file, struc
     if (stat.st_size == 0) {
         return fail_at(reader, 0, diag, "is empty, expected one record value a line");
     }
-    reader->modified_ms = (int64_t)stat.st_mtim.tv_sec * 1000 + stat.st_mtim.tv_nsec / 1000000;
     return OK;
 }
 

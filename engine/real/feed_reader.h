@@ -14,7 +14,6 @@ struct feed_reader {
     const char *file; /* borrowed */
     int fd;
     int64_t lines; /* given so far */
-    int64_t modified_ms;
     struct buf buf;
     size_t at; /* the next line in `buf` */
     bool ended;

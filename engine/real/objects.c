@@ -1,7 +1,7 @@
 /* The objects port over a directory. A key is a path below it. A put is
  *
- *     mkdir missing parents, fsync the parent of each new one
- *     write <directory>/.aftershock-put/<process>-<n>, fsync, close    whole and durable, no key
+ *     mkdir missing parents, fsync the directory of each               once a directory and process
+ *     write <directory>/.aftershock-put/<uuid>, fsync, close           whole and durable, no key
  *     link(2) to the key (put-if-absent), or rename(2) over it (put)    one winner; whole
  *     fsync the key's directory                                         durable; only now is it OK
  *
@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +28,16 @@
 
 #define PUTS ".aftershock-put"
 
+struct known_directory {
+    struct known_directory *next;
+    char path[];
+};
+
 struct real_objects {
     char directory[PATH_MAX];
+    struct random_port random;
     uint64_t puts;
+    struct known_directory *known; /* each is there, and its name is durable */
 };
 
 static bool real_path(const struct real_objects *objects, const char *key, char out[PATH_MAX])
@@ -109,22 +115,53 @@ static bool sync_directory(const char *path)
     return synced;
 }
 
-/* Every directory above `path`; each new name is durable. */
-static bool make_parents(const struct real_objects *objects, char *path)
+static bool is_known(const struct real_objects *objects, const char *path)
+{
+    const struct known_directory *known = objects->known;
+    while (known != NULL && strcmp(known->path, path) != 0) {
+        known = known->next;
+    }
+    return known != NULL;
+}
+
+static void remember(struct real_objects *objects, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    struct known_directory *known = heap_alloc(sizeof *known + size);
+    memcpy(known->path, path, size);
+    known->next = objects->known;
+    objects->known = known;
+}
+
+/* One directory is there, and its name is durable. That it was there already proves nothing: its
+ * maker may have died before the fsync. */
+static bool make_directory(struct real_objects *objects, char *path)
+{
+    if (is_known(objects, path)) {
+        return true;
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return false;
+    }
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    bool synced = sync_directory(path);
+    *slash = '/';
+    if (synced) {
+        remember(objects, path);
+    }
+    return synced;
+}
+
+/* Every directory above `path`. */
+static bool make_parents(struct real_objects *objects, char *path)
 {
     char *slash = path + strlen(objects->directory);
     for (slash = strchr(slash + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        int made = mkdir(path, 0777);
-        bool fine = made == 0 || errno == EEXIST;
-        if (made == 0) {
-            char *above = strrchr(path, '/');
-            *above = '\0';
-            fine = sync_directory(path);
-            *above = '/';
-        }
+        bool made = make_directory(objects, path);
         *slash = '/';
-        if (!fine) {
+        if (!made) {
             return false;
         }
     }
@@ -147,17 +184,25 @@ static bool write_whole(int fd, struct bytes object)
     return fsync(fd) == 0;
 }
 
+/* A name that nobody has had: what a killed writer left behind may be a key's by now (link, no
+ * unlink yet), and must not be written to. */
+static int create_temporary(struct real_objects *objects, char temporary[PATH_MAX])
+{
+    char name[UUID_TEXT_SIZE];
+    char key[64];
+    random_uuid(&objects->random, "objects.put", objects->puts++, 0, name);
+    (void)snprintf(key, sizeof key, PUTS "/%s", name);
+    if (!real_path(objects, key, temporary) || !make_parents(objects, temporary)) {
+        return -1;
+    }
+    return open_again(temporary, O_WRONLY | O_CREAT | O_EXCL);
+}
+
 /* A whole, durable file that is no object yet; its path in `temporary`. */
 static enum status
 write_temporary(struct real_objects *objects, struct bytes object, char temporary[PATH_MAX])
 {
-    char key[64];
-    (void)snprintf(key, sizeof key, PUTS "/%ld-%" PRIu64, (long)getpid(), objects->puts++);
-    if (!real_path(objects, key, temporary) || !make_parents(objects, temporary)) {
-        return ERR_IO;
-    }
-    /* A process of this id that died may have left its own: nobody reads it. */
-    int fd = open_again(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    int fd = create_temporary(objects, temporary);
     if (fd < 0) {
         return ERR_IO;
     }
@@ -260,23 +305,25 @@ static void add_folder(struct listing *listing, const char *key)
     listing->folders = folder;
 }
 
-static void add_found(struct listing *listing, DIR *directory, const char *key, const char *name)
+static enum status
+add_found(struct listing *listing, DIR *directory, const char *key, const char *name)
 {
     struct stat found;
     if (fstatat(dirfd(directory), name, &found, 0) != 0) {
-        return; /* removed meanwhile */
+        return errno == ENOENT ? OK : ERR_IO; /* removed meanwhile */
     }
     if (!S_ISDIR(found.st_mode)) {
         if (has_prefix(key, listing->prefix)) {
             add_object(listing, key, &found);
         }
-        return;
+        return OK;
     }
     const char *inside = arena_printf(listing->arena, "%s/", key);
     bool wanted = has_prefix(inside, listing->prefix) || has_prefix(listing->prefix, inside);
     if (wanted && strcmp(key, PUTS) != 0) {
         add_folder(listing, inside);
     }
+    return OK;
 }
 
 static enum status list_folder(struct listing *listing, const struct folder *folder)
@@ -290,16 +337,17 @@ static enum status list_folder(struct listing *listing, const struct folder *fol
         return errno == ENOENT ? OK : ERR_IO;
     }
     const struct dirent *entry = NULL;
+    enum status status = OK;
     errno = 0;
-    while ((entry = readdir(directory)) != NULL) {
+    while (status == OK && (entry = readdir(directory)) != NULL) {
         const char *name = entry->d_name;
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
             const char *key = arena_printf(listing->arena, "%s%s", folder->key, name);
-            add_found(listing, directory, key, name);
+            status = add_found(listing, directory, key, name);
         }
         errno = 0;
     }
-    enum status status = errno == 0 ? OK : ERR_IO;
+    status = status == OK && errno != 0 ? ERR_IO : status;
     (void)closedir(directory);
     return status;
 }
@@ -343,16 +391,22 @@ static enum status remove_object(void *self, const char *key)
     return finish_put(path);
 }
 
-struct real_objects *real_objects_new(const char *directory)
+struct real_objects *real_objects_new(const char *directory, const struct random_port *random)
 {
     struct real_objects *objects = heap_alloc(sizeof *objects);
     int size = snprintf(objects->directory, sizeof objects->directory, "%s", directory);
     require(size > 0 && (size_t)size < sizeof objects->directory);
+    objects->random = *random;
     return objects;
 }
 
 void real_objects_free(struct real_objects *objects)
 {
+    while (objects->known != NULL) {
+        struct known_directory *known = objects->known;
+        objects->known = known->next;
+        heap_free(known);
+    }
     heap_free(objects);
 }
 

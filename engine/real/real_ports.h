@@ -13,9 +13,8 @@ struct real_disk *real_disk_new(const char *root);
 void real_disk_free(struct real_disk *disk);
 struct disk_port real_disk_port(struct real_disk *disk);
 
-/* A directory as an object store, link(2) as put-if-absent. NULL: no object store, and every call
- * ends with ERR_UNSUPPORTED. */
-struct real_objects *real_objects_new(const char *directory);
+/* A directory, which is there, as an object store; link(2) as put-if-absent. */
+struct real_objects *real_objects_new(const char *directory, const struct random_port *random);
 void real_objects_free(struct real_objects *objects);
 struct objects_port real_objects_port(struct real_objects *objects);
 

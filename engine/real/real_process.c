@@ -101,7 +101,7 @@ static void open_doors(struct real_process *process)
     process->ports.broker = real_broker_port(process->broker);
     process->ports.random = real_random_port(process->random);
     if (config->objects != NULL) {
-        process->objects = real_objects_new(config->objects);
+        process->objects = real_objects_new(config->objects, &process->ports.random);
         process->ports.objects = real_objects_port(process->objects);
     }
 }

@@ -36,6 +36,25 @@ void remove_tree(const char *path)
     (void)nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS);
 }
 
+/* The directory that holds `path`: the new name in it is durable. */
+static void sync_above(const char *path)
+{
+    char above[PATH_MAX];
+    (void)snprintf(above, sizeof above, "%s", path);
+    char *slash = strrchr(above, '/');
+    if (slash == NULL) {
+        (void)snprintf(above, sizeof above, ".");
+    } else {
+        slash[slash == above] = '\0';
+    }
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        bool synced = fsync(fd) == 0;
+        maybe(synced); /* what is written below it says so when it cannot become durable */
+        (void)close(fd);
+    }
+}
+
 enum status make_path(const char *path, struct diag *diag)
 {
     char level[PATH_MAX];
@@ -46,7 +65,9 @@ enum status make_path(const char *path, struct diag *diag)
     }
     for (char *slash = strchr(level + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(level, 0777);
+        if (mkdir(level, 0777) == 0) {
+            sync_above(level);
+        }
         *slash = '/';
     }
     if (mkdir(level, 0777) != 0 && errno != EEXIST) {
@@ -55,6 +76,7 @@ enum status make_path(const char *path, struct diag *diag)
     if (stat(level, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return diag_fail(diag, CLASS, "%s is no directory", path);
     }
+    sync_above(level);
     return OK;
 }
 
@@ -82,29 +104,44 @@ static enum status make_directory(const char *path, struct diag *diag)
                             path);
 }
 
-static enum status hold(struct session *session, struct diag *diag)
+/* Is the file that was locked the one that has this name? Its owner may have removed it meanwhile.
+ */
+static bool same_file(int fd, const char *path)
 {
-    char path[SESSION_PATH_SIZE + 8];
+    struct stat opened;
+    struct stat named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev;
+}
+
+static enum status hold(const char *path, int *lock, struct diag *diag)
+{
     char owner[32] = "";
-    (void)snprintf(path, sizeof path, "%s/lock", session->path);
-    session->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (session->lock < 0) {
-        return diag_fail(diag, CLASS, "%s cannot be opened: %s", path, strerror(errno));
-    }
-    if (flock(session->lock, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t got = read(session->lock, owner, sizeof owner - 1);
-        owner[got > 0 ? got : 0] = '\0';
-        (void)close(session->lock);
-        return diag_fail(diag,
-                         "CONCURRENT_QUERY",
-                         "another driver, process %s, runs on this checkpoint; only one query at a "
-                         "time may use it. Stop that one, or give this one a checkpointLocation of "
-                         "its own",
-                         owner[0] == '\0' ? "unknown" : owner);
+    bool held = false;
+    while (!held) {
+        *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (*lock < 0) {
+            return diag_fail(diag, CLASS, "%s cannot be opened: %s", path, strerror(errno));
+        }
+        if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
+            ssize_t got = read(*lock, owner, sizeof owner - 1);
+            owner[got > 0 ? got : 0] = '\0';
+            (void)close(*lock);
+            return diag_fail(
+                diag,
+                "CONCURRENT_QUERY",
+                "another driver, process %s, runs on this checkpoint; only one query at a "
+                "time may use it. Stop that one, or give this one a checkpointLocation of "
+                "its own",
+                owner[0] == '\0' ? "unknown" : owner);
+        }
+        held = same_file(*lock, path);
+        if (!held) {
+            (void)close(*lock);
+        }
     }
     int size = snprintf(owner, sizeof owner, "%ld", (long)getpid());
-    bool written =
-        ftruncate(session->lock, 0) == 0 && pwrite(session->lock, owner, (size_t)size, 0) == size;
+    bool written = ftruncate(*lock, 0) == 0 && pwrite(*lock, owner, (size_t)size, 0) == size;
     maybe(written); /* it only helps to name the owner */
     return OK;
 }
@@ -148,14 +185,31 @@ session_open(struct session *session, const char *base, const char *checkpoint, 
                          "one",
                          temporary);
     }
+    char lock[SESSION_PATH_SIZE + 8];
+    session->store_lock = 0;
     TRY(make_directory(session->path, diag));
-    TRY(hold(session, diag));
+    (void)snprintf(lock, sizeof lock, "%s/lock", session->path);
+    TRY(hold(lock, &session->lock, diag));
     empty(session);
     return OK;
+}
+
+enum status session_hold_store(struct session *session,
+                               const char *base,
+                               const char *checkpoint,
+                               struct diag *diag)
+{
+    char path[PATH_MAX];
+    (void)snprintf(
+        path, sizeof path, "%s/.aftershock-lock-%016" PRIx64, base, hash_text(checkpoint));
+    return hold(path, &session->store_lock, diag);
 }
 
 void session_close(struct session *session)
 {
     remove_tree(session->path); /* with the lock's name: nobody waits for it, a start just fails */
     (void)close(session->lock);
+    if (session->store_lock > 0) {
+        (void)close(session->store_lock);
+    }
 }

@@ -7,11 +7,15 @@
 
 #include "engine/base/diag.h"
 
-enum { SESSION_PATH_SIZE = 96 };
+enum {
+    SESSION_PATH_SIZE = 96,
+    SESSION_LOCAL_SIZE = 1024 /* of the directory for shuffle blocks, as the disk port names it */
+};
 
 struct session {
     char path[SESSION_PATH_SIZE];
     int lock;
+    int store_lock; /* 0: none */
 };
 
 /* Make the directory, lock it, empty it.
@@ -20,6 +24,13 @@ struct session {
  * runs on this machine; INVALID_ARGUMENT: TMPDIR is of no use. */
 MUST_CHECK enum status
 session_open(struct session *session, const char *base, const char *checkpoint, struct diag *diag);
+
+/* The same for a checkpoint in a directory that is used as an object store: whoever shares the
+ * directory sees the lock, whatever its TMPDIR is. Errors: as session_open. */
+MUST_CHECK enum status session_hold_store(struct session *session,
+                                          const char *base,
+                                          const char *checkpoint,
+                                          struct diag *diag);
 
 /* Remove it. */
 void session_close(struct session *session);

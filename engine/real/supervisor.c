@@ -22,8 +22,8 @@
 struct slot {
     unsigned number; /* 1, 2, ... */
     uint32_t incarnation;
-    pid_t process; /* 0: none */
-    int64_t started_us;
+    pid_t process;      /* 0: none */
+    int64_t started_us; /* monotonic, as due_us */
     int64_t pause_us;
     int64_t due_us; /* when it starts again; INT64_MAX: not */
 };
@@ -57,7 +57,7 @@ static void tell(const struct real_supervisor *supervisor, const char *sentence)
 
 static void plan_start(struct slot *slot)
 {
-    int64_t now_us = real_wall_us();
+    int64_t now_us = real_monotonic_us();
     bool healthy = now_us - slot->started_us >= HEALTHY_US || slot->pause_us == 0;
     int64_t longer_us = 2 * slot->pause_us < PAUSE_MAX_US ? 2 * slot->pause_us : PAUSE_MAX_US;
     slot->pause_us = healthy ? PAUSE_MIN_US : longer_us;
@@ -82,9 +82,9 @@ static void start(struct real_supervisor *supervisor, struct slot *slot)
                                NULL};
     (void)snprintf(number, sizeof number, "%u", slot->number);
     (void)snprintf(incarnation, sizeof incarnation, "%u", (unsigned)slot->incarnation);
-    slot->started_us = real_wall_us();
+    slot->started_us = real_monotonic_us();
     slot->due_us = INT64_MAX;
-    pid_t process = child_spawn(&supervisor->lifeline, arguments, NULL);
+    pid_t process = child_spawn(&supervisor->lifeline, arguments);
     if (process < 0) {
         char sentence[256];
         (void)snprintf(sentence,
@@ -105,7 +105,7 @@ static int64_t start_due(struct real_supervisor *supervisor)
     int64_t next_us = INT64_MAX;
     for (unsigned i = 0; i < supervisor->config->executors; i++) {
         struct slot *slot = &supervisor->slots[i];
-        if (slot->due_us <= real_wall_us()) {
+        if (slot->due_us <= real_monotonic_us()) {
             start(supervisor, slot);
         }
         next_us = slot->due_us < next_us ? slot->due_us : next_us;
@@ -120,7 +120,8 @@ static void supervise(void *argument)
     while (!supervisor->stopping) {
         int64_t next_us = start_due(supervisor);
         supervisor->fiber = fiber_current();
-        bool woken = loop_park(loop, next_us);
+        int64_t left_us = next_us == INT64_MAX ? 0 : next_us - real_monotonic_us();
+        bool woken = loop_park(loop, next_us == INT64_MAX ? INT64_MAX : real_wall_us() + left_us);
         maybe(woken);
         supervisor->fiber = NULL;
     }
@@ -153,7 +154,8 @@ void real_supervisor_child_died(struct real_supervisor *supervisor)
         if (slot->process == 0 || waitpid(slot->process, &ended, WNOHANG) != slot->process) {
             continue;
         }
-        if (!supervisor->stopping) {
+        bool goodbye = WIFEXITED(ended) && WEXITSTATUS(ended) == 0; /* its driver said it */
+        if (!supervisor->stopping && !goodbye) {
             plan_start(slot);
             tell_death(supervisor, slot, ended);
         }

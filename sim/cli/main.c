@@ -1,7 +1,9 @@
 /* aftershock: dispatches to the commands. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/document.h"
 #include "engine/base/process.h"
@@ -44,10 +46,23 @@ tool_panic(struct process *self, const char *file, int line, const char *functio
     _Exit(EXIT_TOOL);
 }
 
+/* Descriptors 0 to 2 that nobody gave must not become files of ours. */
+static void hold_standard_descriptors(void)
+{
+    int fd = -1;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 int main(int count, char **arguments)
 {
     static struct cli cli; /* large */
     struct diag diag = {0};
+    hold_standard_descriptors();
     process_host.panic = tool_panic;
     document_setup();
     if (count > 1 && strcmp(arguments[1], "executor") == 0) {
