@@ -184,27 +184,45 @@ static enum status check_lengths(const struct stream_options *options, struct di
     return OK;
 }
 
+const char *stream_base(const struct stream_options *options)
+{
+    if (options->objects != NULL) {
+        return options->objects;
+    }
+    return options->root == NULL ? "" : options->root;
+}
+
+static enum status make_bases(const struct stream_options *options, struct diag *diag)
+{
+    enum status status = OK;
+    if (options->objects != NULL) {
+        status = make_path(options->objects, diag);
+    }
+    if (status == OK && options->root != NULL) {
+        status = make_path(options->root, diag);
+    }
+    return status;
+}
+
+/* Of plain files; in an object store directories are nothing. */
+static enum status take_files(struct stream *stream, struct diag *diag)
+{
+    const char *checkpoint = stream->plan->options.checkpoint_location;
+    TRY(make_directories(stream, "the checkpoint", checkpoint, diag));
+    TRY(make_directories(stream, "the table", stream->plan->table, diag));
+    return lock_checkpoint(stream, diag);
+}
+
 static enum status take_places(struct stream *stream, struct diag *diag)
 {
-    const struct options *options = &stream->plan->options;
-    const char *base = stream->options->objects != NULL ? stream->options->objects
-                       : stream->options->root != NULL  ? stream->options->root
-                                                        : "";
-    if (base[0] != '\0') {
-        TRY(make_path(base, diag));
-    }
-    if (stream->options->root != NULL) {
-        TRY(make_path(stream->options->root, diag));
-    }
-    TRY(session_open(&stream->session, base, options->checkpoint_location, diag));
+    const char *base = stream_base(stream->options);
+    const char *checkpoint = stream->plan->options.checkpoint_location;
+    TRY(make_bases(stream->options, diag));
+    TRY(session_open(&stream->session, base, checkpoint, diag));
     stream->session_held = true;
-    if (stream->options->objects != NULL) {
-        TRY(session_hold_store(&stream->session, base, options->checkpoint_location, diag));
-    } else {
-        TRY(make_directories(stream, "the checkpoint", options->checkpoint_location, diag));
-        TRY(make_directories(stream, "the table", stream->plan->table, diag));
-        TRY(lock_checkpoint(stream, diag));
-    }
+    TRY(stream->options->objects == NULL
+            ? take_files(stream, diag)
+            : session_hold_store(&stream->session, base, checkpoint, diag));
     return choose_local(stream, diag);
 }
 

@@ -93,12 +93,9 @@ enum status stream_feed_start(struct stream *stream, struct diag *diag)
     TRY(feed_parse(&stream->arena, options->feed, &stream->feed, diag));
     TRY(check_feed(stream, diag));
     const char *checkpoint = stream->plan->options.checkpoint_location;
-    const char *base = options->objects != NULL ? options->objects
-                       : options->root != NULL  ? options->root
-                                                : "";
     const struct embedded_kafka_config config = {
         .feed = &stream->feed,
-        .checkpoint = arena_printf(&stream->arena, "%s%s", base, checkpoint),
+        .checkpoint = arena_printf(&stream->arena, "%s%s", stream_base(options), checkpoint),
         .brokers = 1,
     };
     TRY(embedded_kafka_start(&config, &stream->kafka, diag));

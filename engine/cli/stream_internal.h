@@ -46,6 +46,9 @@ struct stream {
     enum stream_end end;
 };
 
+/* The directory of the system below which checkpoint and table stand; "": none. */
+const char *stream_base(const struct stream_options *options);
+
 /* driver_config's callbacks: where the query resumes, in Spark's words; each lastProgress object.
  */
 void stream_resumed(void *context, const struct driver_resumption *resumption);
