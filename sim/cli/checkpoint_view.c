@@ -106,7 +106,7 @@ static const char *read_offsets(struct arena *arena, struct bytes file, struct b
     batch->timestamp_ms = integer_of(metadata, "batchTimestampMs");
     batch->conf = json_incref(json_object_get(metadata, "conf"));
     json_decref(metadata);
-    batch->sources = arena_alloc(arena, SOURCES_MAX * sizeof *batch->sources);
+    batch->sources = arena_alloc(arena, SOURCES_MAX * sizeof(json_t *));
     while (error == NULL && next_line(&file, &line)) {
         if (batch->source_count == SOURCES_MAX) {
             return "it has more sources than are shown here";
@@ -312,7 +312,7 @@ enum status checkpoint_view_open(struct checkpoint_view *view, const char *path,
         return inspect_fail_marker(path, "offsets", "checkpoint", diag);
     }
     read_metadata(view);
-    view->initial = arena_alloc(&view->arena, SOURCES_MAX * sizeof *view->initial);
+    view->initial = arena_alloc(&view->arena, SOURCES_MAX * sizeof(json_t *));
     for (size_t i = 0; i < SOURCES_MAX; i++) {
         read_initial(view, i);
     }

@@ -35,6 +35,16 @@ static enum status check_features(const struct delta_view *view, struct diag *di
     return OK;
 }
 
+/* The value of a hex digit; -1: it is none. */
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    char lower = (char)(digit | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 /* URI escapes, and a path that starts elsewhere is taken as it is. */
 static const char *file_path(struct arena *arena, const char *table, const char *uri)
 {
@@ -42,9 +52,11 @@ static const char *file_path(struct arena *arena, const char *table, const char 
     char *path = arena_alloc(arena, size + 1);
     size_t out = 0;
     for (size_t at = 0; at < size; at++) {
-        unsigned byte = 0;
-        if (uri[at] == '%' && size - at > 2 && sscanf(uri + at + 1, "%2x", &byte) == 1) {
-            path[out++] = (char)byte;
+        bool escape = uri[at] == '%' && size - at > 2;
+        int high = escape ? hex_digit(uri[at + 1]) : -1;
+        int low = escape ? hex_digit(uri[at + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            path[out++] = (char)(high * 16 + low);
             at += 2;
         } else {
             path[out++] = uri[at];

@@ -346,24 +346,31 @@ static enum status fail_cleaned(const struct replay *replay, int64_t version)
 }
 
 /* From version 0 when every commit is there, as an independent reader would rather; else from a
- * checkpoint. */
-static enum status replay_to(struct replay *replay, int64_t version)
+ * checkpoint. `*next` is the first commit that is still to be read. */
+static enum status replay_checkpoint(struct replay *replay, int64_t version, int64_t *next)
 {
-    struct delta_view *view = replay->view;
     int64_t first = first_commit(replay, version);
     const struct delta_log_file *checkpoint =
         first == 0 ? NULL : newest_checkpoint(replay, version);
-    view->history = arena_alloc(&view->arena, (size_t)(version + 2) * sizeof *view->history);
-    int64_t next = 0;
+    *next = 0;
     if (first > 0 && checkpoint == NULL) {
-        TRY(fail_cleaned(replay, version));
+        return fail_cleaned(replay, version);
     }
-    if (checkpoint != NULL && checkpoint->version + 1 >= first) {
-        next = checkpoint->version + 1;
-        TRY(read_old_history(replay, first, next < version + 1 ? next : version + 1));
-        replay->commit = NULL;
-        TRY(read_checkpoint(replay, checkpoint));
+    if (checkpoint == NULL || checkpoint->version + 1 < first) {
+        return OK;
     }
+    *next = checkpoint->version + 1;
+    TRY(read_old_history(replay, first, *next < version + 1 ? *next : version + 1));
+    replay->commit = NULL;
+    return read_checkpoint(replay, checkpoint);
+}
+
+static enum status replay_to(struct replay *replay, int64_t version)
+{
+    struct delta_view *view = replay->view;
+    int64_t next = 0;
+    view->history = arena_alloc(&view->arena, (size_t)(version + 2) * sizeof *view->history);
+    TRY(replay_checkpoint(replay, version, &next));
     for (; next <= version; next++) {
         TRY(read_commit(replay, next));
     }

@@ -121,7 +121,7 @@ void inspect_unmap(struct bytes content)
 enum status
 inspect_read(struct arena *arena, const char *path, struct bytes *content, struct diag *diag)
 {
-    struct bytes mapped;
+    struct bytes mapped = {0};
     enum status status = inspect_map(path, &mapped, diag);
     if (status == OK) {
         *content = bytes_of(arena_copy(arena, mapped.data, mapped.size), mapped.size);
@@ -197,20 +197,18 @@ static const char *find_nearest(struct arena *arena, const char *path)
     return nearest == NULL ? NULL : inspect_path(arena, parent, nearest);
 }
 
-enum status
-inspect_fail_marker(const char *path, const char *marker, const char *what, struct diag *diag)
+/* Where it may be meant instead, as the end of a sentence. */
+static const char *did_you_mean(struct arena *arena, const char *hint)
 {
-    struct arena arena = {0};
-    struct stat status;
+    return hint == NULL ? "" : arena_printf(arena, "; did you mean %s?", hint);
+}
+
+/* Of a directory that has no `marker`. */
+static void fail_directory(
+    struct arena *arena, const char *path, const char *marker, const char *what, struct diag *diag)
+{
     bool table = strcmp(marker, "_delta_log") == 0;
-    bool there = stat(path, &status) == 0;
-    bool directory = there && S_ISDIR(status.st_mode);
-    const char *hint = directory ? find_marker(&arena, path, marker)
-                       : there   ? NULL
-                                 : find_nearest(&arena, path);
-    const char *other = table ? "offsets" : "_delta_log";
-    (void)snprintf(diag->file, sizeof diag->file, "%s", path);
-    if (directory && has(&arena, path, other)) {
+    if (has(arena, path, table ? "offsets" : "_delta_log")) {
         (void)diag_fail(diag,
                         "USAGE",
                         "this is no %s but a %s: aftershock %s %s",
@@ -218,24 +216,32 @@ inspect_fail_marker(const char *path, const char *marker, const char *what, stru
                         table ? "checkpoint" : "Delta table",
                         table ? "checkpoint" : "table",
                         path);
-    } else if (!directory) {
-        (void)diag_fail(diag,
-                        "USAGE",
-                        "%s, expected the directory of a %s%s%s%s",
-                        there ? "this is a file" : "there is nothing",
-                        what,
-                        hint == NULL ? "" : "; did you mean ",
-                        hint == NULL ? "" : hint,
-                        hint == NULL ? "" : "?");
+        return;
+    }
+    (void)diag_fail(diag,
+                    "USAGE",
+                    "it has no %s, so it is no %s%s",
+                    marker,
+                    what,
+                    did_you_mean(arena, find_marker(arena, path, marker)));
+}
+
+enum status
+inspect_fail_marker(const char *path, const char *marker, const char *what, struct diag *diag)
+{
+    struct arena arena = {0};
+    struct stat status;
+    bool there = stat(path, &status) == 0;
+    (void)snprintf(diag->file, sizeof diag->file, "%s", path);
+    if (there && S_ISDIR(status.st_mode)) {
+        fail_directory(&arena, path, marker, what, diag);
     } else {
         (void)diag_fail(diag,
                         "USAGE",
-                        "it has no %s, so it is no %s%s%s%s",
-                        marker,
+                        "%s, expected the directory of a %s%s",
+                        there ? "this is a file" : "there is nothing",
                         what,
-                        hint == NULL ? "" : "; did you mean ",
-                        hint == NULL ? "" : hint,
-                        hint == NULL ? "" : "?");
+                        did_you_mean(&arena, there ? NULL : find_nearest(&arena, path)));
     }
     arena_free(&arena);
     return ERR_FAILED;

@@ -87,7 +87,8 @@ static bool put_integer(const char *type, uint64_t word, struct buf *out)
     } else if (strcmp(type, "short") == 0) {
         number = (int16_t)(uint16_t)word;
     } else if (strcmp(type, "byte") == 0) {
-        number = (int8_t)(uint8_t)word;
+        number = (int64_t)(word & 0xff);
+        number = number < 0x80 ? number : number - 0x100;
     } else if (strcmp(type, "long") != 0 && strncmp(type, "timestamp", 9) != 0) {
         return false;
     }
