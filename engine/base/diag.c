@@ -7,7 +7,7 @@
 
 #include "engine/base/check.h"
 
-enum { NAME_SIZE_MAX = 64 };
+enum { NAME_SIZE_MAX = 96 };
 
 enum status diag_fail(struct diag *diag, const char *error_class, const char *format, ...)
 {

@@ -15,7 +15,17 @@ static const char *const kind_words[][WORDS_MAX + 1] = {
     [KIND_PROTOCOL] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"},
     [KIND_MECHANISM] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
     [KIND_ENDPOINT] = {"https", "none"},
+    [KIND_COMPRESSION] = {"lz4", "none"},
 };
+
+static const char *const provider_classes[] = {
+    [STATE_PROVIDER_HDFS] = STATE_PACKAGE "HDFSBackedStateStoreProvider",
+    [STATE_PROVIDER_ROCKSDB] = STATE_PACKAGE "RocksDBStateStoreProvider",
+    NULL,
+};
+
+/* What RocksDB itself has where Spark says -1. */
+#define WRITE_BUFFER_STANDARD (INT64_C(64) << 20)
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -61,13 +71,18 @@ refuse(const struct option *option, const char *value, const char *expected, str
                      expected);
 }
 
+static bool is_plain_number(enum option_kind kind)
+{
+    return kind == KIND_INT || kind == KIND_KIB || kind == KIND_MIB;
+}
+
 /* A number in the option's own unit (count, microseconds or bytes), within its limits. */
 static enum status
 number_parse(const struct option *option, const char *value, int64_t *number, struct diag *diag)
 {
     bool known = false;
     const char *expected = "a whole number";
-    if (option->kind == KIND_INT) {
+    if (is_plain_number(option->kind)) {
         known = int_parse(value, number);
     } else if (option->kind == KIND_SIZE) {
         expected = "bytes, or a size such as 1MiB";
@@ -87,7 +102,7 @@ number_parse(const struct option *option, const char *value, int64_t *number, st
         return OK;
     }
     char limits[128];
-    if (option->kind == KIND_INT || option->kind == KIND_SIZE) {
+    if (is_plain_number(option->kind) || option->kind == KIND_SIZE) {
         (void)snprintf(
             limits, sizeof limits, "%lld to %lld", (long long)option->min, (long long)option->max);
     } else {
@@ -190,6 +205,12 @@ static enum status set_number(struct options *options,
     if (option->field == NO_FIELD) {
         return OK;
     }
+    if (option->kind == KIND_KIB || option->kind == KIND_MIB) {
+        number *= option->kind == KIND_KIB ? INT64_C(1) << 10 : INT64_C(1) << 20;
+    }
+    if (option->field == FIELD(rocksdb_write_buffer_bytes) && number <= 0) {
+        number = WRITE_BUFFER_STANDARD;
+    }
     memcpy(field_of(options, option), &number, sizeof number);
     if (option->kind == KIND_INTERVAL) {
         options->trigger = TRIGGER_PROCESSING_TIME;
@@ -201,6 +222,81 @@ static enum status set_number(struct options *options,
         options->poll_timeout_us = number;
     }
     return OK;
+}
+
+static enum status check_ratio(const struct option *option, const char *value, struct diag *diag)
+{
+    size_t whole = strspn(value, "0123456789");
+    size_t part = value[whole] == '.' ? 1 + strspn(value + whole + 1, "0123456789") : 0;
+    bool number = whole == 1 && part != 1 && value[whole + part] == '\0';
+    bool within =
+        number && (value[0] == '0' || (value[0] == '1' && strspn(value + 1, ".0") == part));
+    return within ? OK : refuse(option, value, "a number from 0.0 to 1.0", diag);
+}
+
+static enum status set_compression(struct options *options,
+                                   const struct option *option,
+                                   const char *value,
+                                   struct diag *diag)
+{
+    TRY(check_word(option, value, diag));
+    bool compress = fold_equal(value, "lz4");
+    memcpy(field_of(options, option), &compress, sizeof compress);
+    return OK;
+}
+
+static const char *last_part(const char *class)
+{
+    const char *dot = strrchr(class, '.');
+    return dot == NULL ? class : dot + 1;
+}
+
+/* A class is of one package: another's of the same name (a vendor's) is another provider. */
+static enum status
+refuse_provider(const struct option *option, const char *value, struct diag *diag)
+{
+    const char *names[] = {[STATE_PROVIDER_HDFS] = last_part(provider_classes[STATE_PROVIDER_HDFS]),
+                           [STATE_PROVIDER_ROCKSDB] =
+                               last_part(provider_classes[STATE_PROVIDER_ROCKSDB]),
+                           NULL};
+    const char *nearest = diag_nearest(last_part(value), names);
+    for (size_t i = 0; nearest != NULL && names[i] != NULL; i++) {
+        if (names[i] == nearest) {
+            return diag_fail(diag,
+                             "INVALID_OPTION",
+                             "option \"%s\" is \"%.200s\", which is no state store provider here; "
+                             "did you mean \"%s\"?",
+                             option->name,
+                             value,
+                             provider_classes[i]);
+        }
+    }
+    char expected[256];
+    (void)snprintf(expected,
+                   sizeof expected,
+                   "%s or %s",
+                   provider_classes[STATE_PROVIDER_HDFS],
+                   provider_classes[STATE_PROVIDER_ROCKSDB]);
+    return refuse(option, value, expected, diag);
+}
+
+static enum status set_provider(struct options *options,
+                                const struct option *option,
+                                const char *value,
+                                struct diag *diag)
+{
+    for (int i = 0; provider_classes[i] != NULL; i++) {
+        if (strcmp(provider_classes[i], value) == 0) {
+            options->state_provider = (enum state_provider_kind)i;
+            return OK;
+        }
+    }
+    return refuse_provider(option, value, diag);
+}
+
+const char *options_provider_class(enum state_provider_kind provider)
+{
+    return provider_classes[provider];
 }
 
 static enum status set_known(struct options *options,
@@ -232,6 +328,8 @@ static enum status set_known(struct options *options,
     case KIND_DURATION:
     case KIND_MILLISECONDS:
     case KIND_SIZE:
+    case KIND_KIB:
+    case KIND_MIB:
     case KIND_INTERVAL:
         return set_number(options, option, value, diag);
     case KIND_ISOLATION:
@@ -239,6 +337,12 @@ static enum status set_known(struct options *options,
     case KIND_MECHANISM:
     case KIND_ENDPOINT:
         return check_word(option, value, diag);
+    case KIND_COMPRESSION:
+        return set_compression(options, option, value, diag);
+    case KIND_PROVIDER:
+        return set_provider(options, option, value, diag);
+    case KIND_RATIO:
+        return check_ratio(option, value, diag);
     }
     require(false);
     return ERR_FAILED;
@@ -331,65 +435,4 @@ void options_defaults(struct options *options)
         enum status status = set_known(options, NULL, option, option->standard, &diag);
         require(status == OK); /* the table's own defaults are within its own limits */
     }
-}
-
-bool options_plain_path(const char *path)
-{
-    if (path[0] != '/') {
-        return false;
-    }
-    for (const char *part = path + 1;; part += strcspn(part, "/") + 1) {
-        size_t size = strcspn(part, "/");
-        bool dots = part[0] == '.' && (size == 1 || (size == 2 && part[1] == '.'));
-        if (size == 0 || dots) {
-            return false;
-        }
-        if (part[size] == '\0') {
-            return true;
-        }
-    }
-}
-
-static enum status
-check_path(const char *name, const char *path, const char *such, struct diag *diag)
-{
-    if (options_plain_path(path)) {
-        return OK;
-    }
-    return diag_fail(diag,
-                     "INVALID_OPTION",
-                     "option \"%s\" is \"%.200s\"; expected an absolute path without empty, "
-                     "\".\" or \"..\" parts, such as %s",
-                     name,
-                     path,
-                     such);
-}
-
-enum status options_check(const struct options *options, struct diag *diag)
-{
-    if (options->checkpoint_location == NULL) {
-        return diag_fail(diag,
-                         "INVALID_OPTION",
-                         "option \"checkpointLocation\" is missing: without it a restart knows "
-                         "nothing; give the absolute path of a directory");
-    }
-    TRY(check_path(
-        "checkpointLocation", options->checkpoint_location, "/shared/checkpoints/flights", diag));
-    if (options->local_dir != NULL) {
-        TRY(check_path("spark.local.dir", options->local_dir, "/var/tmp/aftershock", diag));
-    }
-    if (options->executor_heartbeat_us >= options->network_timeout_us) {
-        char heartbeat[48];
-        char timeout[48];
-        duration_format(options->executor_heartbeat_us, heartbeat);
-        duration_format(options->network_timeout_us, timeout);
-        /* Spark's SparkConf.validateSettings refuses it too. */
-        return diag_fail(diag,
-                         "INVALID_OPTION",
-                         "spark.executor.heartbeatInterval (%s) must be less than "
-                         "spark.network.timeout (%s), or every executor is lost",
-                         heartbeat,
-                         timeout);
-    }
-    return OK;
 }

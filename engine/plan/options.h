@@ -14,9 +14,15 @@
 #include "engine/ports/broker.h"
 
 /* Room for every option there is. */
-enum { OPTIONS_MAX = 96 };
+enum { OPTIONS_MAX = 128 };
 
 enum trigger_kind { TRIGGER_PROCESSING_TIME, TRIGGER_AVAILABLE_NOW };
+
+/* spark.sql.streaming.stateStore.providerClass. */
+enum state_provider_kind {
+    STATE_PROVIDER_HDFS,    /* org.apache.spark....HDFSBackedStateStoreProvider, the default */
+    STATE_PROVIDER_ROCKSDB, /* org.apache.spark....RocksDBStateStoreProvider */
+};
 
 struct options {
     const char *checkpoint_location; /* checkpointLocation; required */
@@ -40,11 +46,24 @@ struct options {
     int64_t fetch_bytes_max;         /* kafka.max.partition.fetch.bytes, default 1 MiB */
     int64_t shuffle_partitions; /* spark.sql.shuffle.partitions, default 200; recorded in offsets/N
                                    conf, which wins at every later start */
-    int64_t state_min_deltas_for_snapshot; /* spark.sql.streaming.stateStore.minDeltasForSnapshot,
-                                              default 10 */
-    int64_t state_maintenance_us;          /* ...stateStore.maintenanceInterval, default 60s */
-    int64_t stage_max_attempts;            /* spark.stage.maxConsecutiveAttempts, default 4 */
-    const char *local_dir;                 /* spark.local.dir; NULL: a new directory under TMPDIR */
+    int64_t state_min_deltas_for_snapshot;   /* spark.sql.streaming.stateStore.minDeltasForSnapshot,
+                                                default 10 */
+    int64_t state_maintenance_us;            /* ...stateStore.maintenanceInterval, default 60s */
+    enum state_provider_kind state_provider; /* offsets/N conf records it, and that wins at every
+                                                later start */
+    /* spark.sql.streaming.stateStore.rocksdb.*, of that provider alone: */
+    bool rocksdb_changelog;             /* changelogCheckpointing.enabled, default false */
+    bool rocksdb_compact_on_commit;     /* compactOnCommit, default false */
+    int64_t rocksdb_block_size;         /* blockSizeKB; bytes, default 4 KiB */
+    int64_t rocksdb_block_cache_bytes;  /* blockCacheSizeMB, default 8 MiB */
+    int64_t rocksdb_max_open_files;     /* maxOpenFiles, default -1: all stay open */
+    int64_t rocksdb_write_buffer_bytes; /* writeBufferSizeMB, default 64 MiB: RocksDB's own */
+    bool rocksdb_track_rows;            /* trackTotalNumberOfRows, default true */
+    bool rocksdb_compress;              /* compression: lz4 (default) or none */
+    bool rocksdb_bounded_memory;        /* boundedMemoryUsage, default false */
+    int64_t rocksdb_max_memory_bytes;   /* maxMemoryUsageMB of an executor, default 500 MiB */
+    int64_t stage_max_attempts;         /* spark.stage.maxConsecutiveAttempts, default 4 */
+    const char *local_dir;              /* spark.local.dir; NULL: a new directory under TMPDIR */
     /* What was given as kafka.*, for broker_configure: names without the prefix, in alphabetical
      * order, each once; values as Kafka's own client reads them (durations in milliseconds, sizes
      * in bytes). A NULL name ends it; NULL: nothing was given. */
@@ -93,13 +112,16 @@ struct option_description {
     const char *kind;     /* "text", "bool", "int", "duration", "milliseconds", "size", ... */
     const char *standard; /* the default as text; empty: none */
     const char *help;     /* one line */
-    int64_t min;          /* limits of "int"; 0 and 0 elsewhere */
+    int64_t min;          /* limits of "int", "KiB", "MiB"; 0 and 0 elsewhere */
     int64_t max;
     enum option_scope scope;
     bool secret;           /* its value is never shown */
     const char *real_only; /* why the simulator has not every value of it; NULL: it has */
 };
 bool options_describe(size_t index, struct option_description *description);
+
+/* The class that names a provider, as files and messages have it. */
+const char *options_provider_class(enum state_provider_kind provider);
 
 /* The index of the option in that table, or -1. */
 int options_find(const char *name);

@@ -22,6 +22,11 @@ static const char *const kind_names[] = {
     [KIND_PROTOCOL] = "word",
     [KIND_MECHANISM] = "word",
     [KIND_ENDPOINT] = "word",
+    [KIND_COMPRESSION] = "word",
+    [KIND_PROVIDER] = "class",
+    [KIND_KIB] = "KiB",
+    [KIND_MIB] = "MiB",
+    [KIND_RATIO] = "ratio",
 };
 
 static bool same_name(const char *known, const char *name)
@@ -58,7 +63,7 @@ bool options_describe(size_t index, struct option_description *description)
     }
     const struct option *option = &options_table[index];
     const struct simulated_option *simulated = find_simulated(option->name);
-    bool limited = option->kind == KIND_INT;
+    bool limited = option->kind == KIND_INT || option->kind == KIND_KIB || option->kind == KIND_MIB;
     *description = (struct option_description){
         .name = option->name,
         .kind = kind_names[option->kind],

@@ -2,10 +2,10 @@
 
 #include "engine/base/units.h"
 
-#define HDFS_PROVIDER "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider"
+#define HDFS_PROVIDER STATE_PACKAGE "HDFSBackedStateStoreProvider"
 #define NO_GROUP      "without effect: offsets are the engine's, there is no consumer group"
-#define ROCKSDB       "without effect: of the RocksDB provider alone, which is not built yet"
 #define NOT_BUILT     "not built yet"
+#define ROCKSDB_CONF  "spark.sql.streaming.stateStore.rocksdb."
 #define FOR_REAL      "; without effect in the simulator"
 #define TRUSTSTORE                                                                                 \
     "Java key stores cannot be read: give the authorities' certificates as a PEM file in "         \
@@ -171,15 +171,57 @@ const struct option options_table[] = {
     {"spark.sql.streaming.stateStore.compression.codec", KIND_ONLY, OPTION_QUERY, "lz4", 0, 0,
      NO_FIELD,
      "other codecs of state files (zstd, snappy, lzf) are not built yet"},
-    {"spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", KIND_BOOL,
-     OPTION_QUERY, "false", 0, 0, NO_FIELD,
-     ROCKSDB},
-    {"spark.sql.streaming.stateStore.rocksdb.compactOnCommit", KIND_BOOL, OPTION_QUERY, "false", 0,
-     0, NO_FIELD,
-     ROCKSDB},
-    {"spark.sql.streaming.stateStore.providerClass", KIND_ONLY, OPTION_QUERY, HDFS_PROVIDER, 0,
-     0, NO_FIELD,
-     "another state store provider (RocksDB) is not built yet"},
+    {"spark.sql.streaming.stateStore.providerClass", KIND_PROVIDER, OPTION_QUERY, HDFS_PROVIDER, 0,
+     0, FIELD(state_provider),
+     "where state lives: in memory (HDFSBackedStateStoreProvider) or in a local database "
+     "(RocksDBStateStoreProvider); offsets/0 records it, and that wins at every later start"},
+    /* Spark's RocksDBConf. */
+    {ROCKSDB_CONF "changelogCheckpointing.enabled", KIND_BOOL, OPTION_QUERY, "false", 0, 0,
+     FIELD(rocksdb_changelog),
+     "a batch writes what it changed (<version>.changelog), maintenance uploads snapshots; false: "
+     "every batch uploads one"},
+    {ROCKSDB_CONF "compactOnCommit", KIND_BOOL, OPTION_QUERY, "false", 0, 0,
+     FIELD(rocksdb_compact_on_commit),
+     "all files of the database are merged into one before each snapshot"},
+    {ROCKSDB_CONF "blockSizeKB", KIND_KIB, OPTION_QUERY, "4", 1, 1 << 20,
+     FIELD(rocksdb_block_size),
+     "size of a data block in SST files"},
+    {ROCKSDB_CONF "blockCacheSizeMB", KIND_MIB, OPTION_QUERY, "8", 0, 1 << 20,
+     FIELD(rocksdb_block_cache_bytes),
+     "blocks of SST files that an executor keeps in memory"},
+    {ROCKSDB_CONF "maxOpenFiles", KIND_INT, OPTION_QUERY, "-1", -1, INT_LIMIT,
+     FIELD(rocksdb_max_open_files),
+     "files that a database keeps open; -1: all"},
+    {ROCKSDB_CONF "writeBufferSizeMB", KIND_MIB, OPTION_QUERY, "-1", -1, 1 << 20,
+     FIELD(rocksdb_write_buffer_bytes),
+     "changes that are held in memory before they become an SST file; -1: RocksDB's 64"},
+    {ROCKSDB_CONF "trackTotalNumberOfRows", KIND_BOOL, OPTION_QUERY, "true", 0, 0,
+     FIELD(rocksdb_track_rows),
+     "rows are counted (numRowsTotal), which costs a look-up for each change"},
+    {ROCKSDB_CONF "compression", KIND_COMPRESSION, OPTION_QUERY, "lz4", 0, 0,
+     FIELD(rocksdb_compress),
+     "of SST files: lz4 or none; RocksDB's others (snappy, zstd, ...) are not built"},
+    {ROCKSDB_CONF "boundedMemoryUsage", KIND_BOOL, OPTION_QUERY, "false", 0, 0,
+     FIELD(rocksdb_bounded_memory),
+     "all databases of an executor share maxMemoryUsageMB"},
+    {ROCKSDB_CONF "maxMemoryUsageMB", KIND_MIB, OPTION_QUERY, "500", 1, 1 << 20,
+     FIELD(rocksdb_max_memory_bytes),
+     "memory of all databases of an executor, with boundedMemoryUsage"},
+    {ROCKSDB_CONF "formatVersion", KIND_ONLY, OPTION_QUERY, "5", 0, 0, NO_FIELD,
+     "SST files of another format are not built: a checkpoint keeps what it began with"},
+    {ROCKSDB_CONF "maxWriteBufferNumber", KIND_INT, OPTION_QUERY, "-1", -1, INT_LIMIT, NO_FIELD,
+     "without effect: a database has one write buffer, which its own task empties"},
+    {ROCKSDB_CONF "writeBufferCacheRatio", KIND_RATIO, OPTION_QUERY, "0.5", 0, 0, NO_FIELD,
+     "without effect: write buffers and cached blocks share maxMemoryUsageMB without fixed shares"},
+    {ROCKSDB_CONF "highPriorityPoolRatio", KIND_RATIO, OPTION_QUERY, "0.1", 0, 0, NO_FIELD,
+     "without effect: index blocks are held by their open files, not by the cache"},
+    {ROCKSDB_CONF "lockAcquireTimeoutMs", KIND_MILLISECONDS, OPTION_QUERY, "120000", 0, DURATION_MAX,
+     NO_FIELD,
+     "without effect: two attempts never wait for one database, the second loads its own"},
+    {ROCKSDB_CONF "resetStatsOnLoad", KIND_BOOL, OPTION_QUERY, "true", 0, 0, NO_FIELD,
+     "without effect: RocksDB's own statistics are not among the metrics"},
+    {ROCKSDB_CONF "allowFAllocate", KIND_BOOL, OPTION_QUERY, "true", 0, 0, NO_FIELD,
+     "without effect: local files grow as they are written, none is preallocated"},
     {"spark.sql.ansi.enabled", KIND_ONLY, OPTION_QUERY, "true", 0, 0, NO_FIELD,
      "arithmetic without ANSI errors is not built"},
     {"spark.sql.session.timeZone", KIND_ONLY, OPTION_QUERY, "UTC", 0, 0, NO_FIELD,
@@ -253,7 +295,8 @@ const struct refused_option options_refused[] = {
     {"spark.sql.streaming.checkpointLocation",
      "it would be the parent of every query's checkpoint: say checkpointLocation"},
     {"spark.sql.streaming.stateStore.checkpointFormatVersion",
-     "version 2 needs the RocksDB provider, which is not built yet; version 1 is what is written"},
+     "version 2 (a state file carries its attempt's id) is not built yet; version 1 is what is "
+     "written"},
     {"spark.dynamicAllocation.enabled",
      "not built: the scenario's cluster.executors says how many there are"},
     {"spark.dynamicAllocation.shuffleTracking.enabled",

@@ -15,6 +15,9 @@ enum option_kind {
     KIND_DURATION,     /* a unit is required */
     KIND_MILLISECONDS, /* a bare number is milliseconds, as in Kafka */
     KIND_SIZE,         /* a bare number is bytes, as in Kafka */
+    KIND_KIB,          /* a number of KiB, kept as bytes: Spark's names that end in KB */
+    KIND_MIB,          /* and MB */
+    KIND_RATIO,        /* 0.0 to 1.0; none is kept */
     KIND_OFFSETS,      /* earliest, latest or JSON */
     KIND_INTERVAL,     /* trigger: processingTime */
     KIND_NOW,          /* trigger: availableNow */
@@ -23,6 +26,8 @@ enum option_kind {
     KIND_PROTOCOL,
     KIND_MECHANISM,
     KIND_ENDPOINT,
+    KIND_COMPRESSION,
+    KIND_PROVIDER, /* a class, by its full name */
 };
 
 struct option {
@@ -30,7 +35,8 @@ struct option {
     enum option_kind kind;
     enum option_scope scope;
     const char *standard; /* the default as text; NULL: none */
-    int64_t min;          /* of KIND_INT, KIND_SIZE (bytes) and the durations (microseconds) */
+    int64_t
+        min; /* of the numbers in their own unit, KIND_SIZE in bytes, durations in microseconds */
     int64_t max;
     size_t field; /* offset in struct options, or NO_FIELD: checked, and kept if kafka.* */
     const char *help;
@@ -54,7 +60,8 @@ extern const struct option options_table[];
 extern const struct refused_option options_refused[];
 extern const struct simulated_option options_simulated[];
 
-#define KAFKA_PREFIX "kafka."
+#define KAFKA_PREFIX  "kafka."
+#define STATE_PACKAGE "org.apache.spark.sql.execution.streaming.state."
 
 /* Why `name` is no option, and which may have been meant. Always ERR_FAILED. */
 enum status options_refuse_name(struct arena *arena, const char *name, struct diag *diag);

@@ -353,13 +353,6 @@ Test(options, what_cannot_apply_says_why)
                    "option \"kafka.ssl.truststore.location\" cannot apply: Java key stores cannot "
                    "be read: give the authorities' certificates as a PEM file in "
                    "kafka.ssl.ca.location");
-    expect_refused(
-        "spark.sql.streaming.stateStore.providerClass",
-        "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
-        "option \"spark.sql.streaming.stateStore.providerClass\" is "
-        "\"org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider\": another "
-        "state store provider (RocksDB) is not built yet; only "
-        "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider is");
 }
 
 Test(options, of_state)
@@ -372,9 +365,6 @@ Test(options, of_state)
     cr_assert(eq(i64, options.state_maintenance_us, 5 * US_PER_SECOND));
     cr_assert(eq(i64, options.stage_max_attempts, 2));
     cr_assert(not(options.no_data_batches));
-    /* Spark's HDFS-backed provider does not look at these either. */
-    set("spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", "true");
-    set("spark.sql.streaming.stateStore.rocksdb.compactOnCommit", "true");
     set("spark.sql.streaming.stateStore.compression.codec", "LZ4");
     set("spark.sql.streaming.multipleWatermarkPolicy", "min");
     expect_refused("spark.sql.streaming.stateStore.compression.codec",
