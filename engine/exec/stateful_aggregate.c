@@ -10,11 +10,14 @@ struct run {
     const struct stateful_aggregate *operator;
     const struct aggregation *aggregation;
     struct arena *arena;
-    struct cell *key;    /* a decoded key of the state */
-    struct cell *buffer; /* a group's buffer while its state is merged */
-    struct cell *state;  /* the buffer found in the state */
-    struct buf value;    /* a buffer's bytes on their way into the state */
-    int64_t spent_rows;  /* not yet charged */
+    struct cell *key;          /* a decoded key of the state */
+    struct cell *buffer;       /* a group's buffer while its state is merged */
+    struct cell *state;        /* the buffer found in the state */
+    struct buf value;          /* a buffer's bytes on their way into the state */
+    struct state_pair *chosen; /* what is emitted */
+    size_t chosen_count;
+    size_t chosen_capacity;
+    int64_t spent_rows; /* not yet charged */
     int64_t spent_bytes;
     struct diag *diag;
 };
@@ -75,13 +78,16 @@ static enum status put_group(struct run *run, const struct group *group)
     struct state_store *store = run->operator->store;
     struct bytes value = {0};
     memcpy(run->buffer, group->buffer, aggregation->buffer.count * sizeof *run->buffer);
-    if (state_store_get(store, group->key, &value)) {
+    enum status found = state_store_get(store, group->key, &value, run->diag);
+    if (found == OK) {
         TRY(decode_buffer(run, value, run->state));
         TRY(buffer_merge(aggregation, run->arena, run->buffer, run->state, run->diag));
+    } else if (found != ERR_NOT_FOUND) {
+        return found;
     }
     buf_clear(&run->value);
     unsafe_row_encode(&aggregation->buffer, run->buffer, &run->value);
-    state_store_put(store, group->key, buf_bytes(&run->value));
+    TRY(state_store_put(store, group->key, buf_bytes(&run->value), run->diag));
     spend(run, group->key.size + run->value.size);
     return OK;
 }
@@ -104,42 +110,52 @@ put_groups(struct run *run, const struct groups *groups, struct stateful_metrics
 
 /* ---- emit --------------------------------------------------------------------------------- */
 
-/* What this batch emits, of all keys there are: in complete mode all, in append mode those behind
- * the watermark. They come first in `pairs` then, in the order of their bytes, so that the output
- * is the same wherever it is made; gives how many. */
-static enum status choose(struct run *run, struct state_pair *pairs, size_t *count)
+static struct bytes copy(struct run *run, struct bytes bytes)
 {
-    bool complete = run->operator->plan->output_mode == OUTPUT_COMPLETE;
-    size_t all = *count;
-    *count = 0;
-    for (size_t i = 0; i < all; i++) {
-        struct bytes key = pairs[i].key;
-        if (unsafe_row_decode(&run->aggregation->key, key, run->key) != OK) {
-            return fail_row(run, true, key);
-        }
-        if (complete || group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
-            pairs[(*count)++] = pairs[i];
-        }
-        if (!complete) {
-            spend(run, key.size);
+    return bytes_of(arena_copy(run->arena, bytes.data, bytes.size), bytes.size);
+}
+
+/* Kept in the arena, since the store's own bytes are gone when the call is over. */
+static void choose(struct run *run, struct bytes key, struct bytes value)
+{
+    if (run->chosen_count == run->chosen_capacity) {
+        struct state_pair *before = run->chosen;
+        run->chosen_capacity = run->chosen_capacity == 0 ? 64 : 2 * run->chosen_capacity;
+        run->chosen = arena_alloc(run->arena, run->chosen_capacity * sizeof *run->chosen);
+        if (run->chosen_count > 0) {
+            memcpy(run->chosen, before, run->chosen_count * sizeof *before);
         }
     }
-    state_order(pairs, *count);
+    run->chosen[run->chosen_count++] =
+        (struct state_pair){.key = copy(run, key), .value = copy(run, value)};
+}
+
+/* What this batch emits, of all keys there are: in complete mode all, in append mode those behind
+ * the watermark. */
+static enum status choose_pair(void *context, struct bytes key, struct bytes value)
+{
+    struct run *run = context;
+    bool complete = run->operator->plan->output_mode == OUTPUT_COMPLETE;
+    if (unsafe_row_decode(&run->aggregation->key, key, run->key) != OK) {
+        return fail_row(run, true, key);
+    }
+    if (complete || group_is_late(run->aggregation, run->key, run->operator->evict_ms)) {
+        choose(run, key, value);
+    }
+    if (!complete) {
+        spend(run, key.size);
+    }
     return OK;
 }
 
-static enum status emit(struct run *run, struct bytes key, struct columns *emitted)
+/* Texts in the columns borrow from the pair. */
+static enum status emit(struct run *run, const struct state_pair *pair, struct columns *emitted)
 {
     const struct aggregation *aggregation = run->aggregation;
     size_t row = emitted->rows++;
-    struct bytes value = {0};
-    bool there = state_store_get(run->operator->store, key, &value);
-    require(there);
-    enum status decoded = unsafe_row_decode(&aggregation->key, key, run->key);
+    enum status decoded = unsafe_row_decode(&aggregation->key, pair->key, run->key);
     require(decoded == OK); /* when it was chosen it was */
-    /* Texts in the columns borrow: from `pairs`, and from this copy. */
-    value = bytes_of(arena_copy(run->arena, value.data, value.size), value.size);
-    TRY(decode_buffer(run, value, run->state));
+    TRY(decode_buffer(run, pair->value, run->state));
     for (size_t i = 0; i < aggregation->key.count; i++) {
         cell_put(&emitted->columns[i], row, &run->key[i]);
     }
@@ -147,23 +163,23 @@ static enum status emit(struct run *run, struct bytes key, struct columns *emitt
         struct cell cell = buffer_result(&aggregation->aggregates[i], run->state);
         cell_put(&emitted->columns[aggregation->key.count + i], row, &cell);
     }
-    spend(run, key.size + value.size);
+    spend(run, pair->key.size + pair->value.size);
     return OK;
 }
 
+/* In the order of the keys' bytes, so that the output is the same wherever it is made. */
 static enum status
 emit_all(struct run *run, struct columns **emitted, struct stateful_metrics *metrics)
 {
     struct state_store *store = run->operator->store;
     bool append = run->operator->plan->output_mode == OUTPUT_APPEND;
-    size_t count = 0;
-    struct state_pair *pairs = state_store_pairs(store, run->arena, &count);
-    TRY(choose(run, pairs, &count));
-    *emitted = columns_new(run->arena, &run->aggregation->groups, count);
-    for (size_t i = 0; i < count; i++) {
-        TRY(emit(run, pairs[i].key, *emitted));
+    TRY(state_store_each(store, choose_pair, run, run->diag));
+    state_order(run->chosen, run->chosen_count);
+    *emitted = columns_new(run->arena, &run->aggregation->groups, run->chosen_count);
+    for (size_t i = 0; i < run->chosen_count; i++) {
+        TRY(emit(run, &run->chosen[i], *emitted));
         if (append) {
-            state_store_remove(store, pairs[i].key);
+            TRY(state_store_remove(store, run->chosen[i].key, run->diag));
             metrics->rows_removed++;
         }
     }

@@ -39,14 +39,16 @@ static bool found(const struct state_store *state, size_t at, struct bytes key)
     return at < state->count && bytes_equal(state->pairs[at].key, key);
 }
 
-bool state_store_get(const struct state_store *state, struct bytes key, struct bytes *value)
+enum status
+state_store_get(struct state_store *state, struct bytes key, struct bytes *value, struct diag *into)
 {
     size_t at = place(state, key);
-    if (found(state, at, key)) {
-        *value = state->pairs[at].value;
-        return true;
+    (void)into;
+    if (!found(state, at, key)) {
+        return ERR_NOT_FOUND;
     }
-    return false;
+    *value = state->pairs[at].value;
+    return OK;
 }
 
 static struct bytes kept(struct bytes bytes)
@@ -54,9 +56,11 @@ static struct bytes kept(struct bytes bytes)
     return bytes_of(arena_copy(&arena, bytes.data, bytes.size), bytes.size);
 }
 
-void state_store_put(struct state_store *state, struct bytes key, struct bytes value)
+enum status
+state_store_put(struct state_store *state, struct bytes key, struct bytes value, struct diag *into)
 {
     size_t at = place(state, key);
+    (void)into;
     if (!found(state, at, key)) {
         cr_assert(lt(sz, state->count, ROWS_MAX));
         memmove(
@@ -65,28 +69,38 @@ void state_store_put(struct state_store *state, struct bytes key, struct bytes v
         state->pairs[at].key = kept(key);
     }
     state->pairs[at].value = kept(value);
+    return OK;
 }
 
-void state_store_remove(struct state_store *state, struct bytes key)
+enum status state_store_remove(struct state_store *state, struct bytes key, struct diag *into)
 {
     size_t at = place(state, key);
+    (void)into;
     cr_assert(found(state, at, key));
     memset((void *)(uintptr_t)state->pairs[at].value.data, 0xee, state->pairs[at].value.size);
     state->count--;
     memmove(&state->pairs[at], &state->pairs[at + 1], (state->count - at) * sizeof *state->pairs);
+    return OK;
 }
 
-/* Backwards: the order is the operator's own affair. */
-struct state_pair *
-state_store_pairs(const struct state_store *state, struct arena *into, size_t *count)
+/* Backwards: the order is the operator's own affair. What it was shown is gone afterwards. */
+enum status
+state_store_each(struct state_store *state, state_pair_fn pair, void *context, struct diag *into)
 {
-    struct state_pair *pairs = arena_alloc(into, (state->count + 1) * sizeof *pairs);
-    for (size_t i = 0; i < state->count; i++) {
-        struct bytes key = state->pairs[i].key;
-        pairs[state->count - 1 - i].key = bytes_of(arena_copy(into, key.data, key.size), key.size);
+    (void)into;
+    for (size_t i = state->count; i-- > 0;) {
+        struct arena shown = {0};
+        struct pair at = state->pairs[i];
+        struct bytes key = bytes_of(arena_copy(&shown, at.key.data, at.key.size), at.key.size);
+        struct bytes value =
+            bytes_of(arena_copy(&shown, at.value.data, at.value.size), at.value.size);
+        enum status status = pair(context, key, value);
+        memset((void *)(uintptr_t)key.data, 0xee, key.size);
+        memset((void *)(uintptr_t)value.data, 0xee, value.size);
+        arena_free(&shown);
+        TRY(status);
     }
-    *count = state->count;
-    return pairs;
+    return OK;
 }
 
 /* ---- batches ------------------------------------------------------------------------------ */

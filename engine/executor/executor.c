@@ -46,7 +46,7 @@ static enum status on_registered(struct executor *executor,
         return OK; /* said twice */
     }
     struct executor_session *session =
-        executor_session_new(executor->ports, executor->store, registered);
+        executor_session_new(executor->ports, executor->store, executor->config->local, registered);
     if (session == NULL) { /* a driver of another version: perhaps the next one is ours */
         return ERR_INVALID;
     }

@@ -1,5 +1,7 @@
 #include "engine/executor/session.h"
 
+#include <inttypes.h>
+
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
 
@@ -37,6 +39,7 @@ static void maintenance_entry(void *argument)
 
 struct executor_session *executor_session_new(const struct ports *ports,
                                               struct store *store,
+                                              const char *local,
                                               const struct message_registered *registered)
 {
     struct executor_session *session = heap_alloc(sizeof *session);
@@ -59,7 +62,9 @@ struct executor_session *executor_session_new(const struct ports *ports,
         return NULL;
     }
     if (session->plan->aggregation != NULL) {
-        session->provider = state_provider_new(ports, store, session->plan);
+        const char *folder =
+            arena_printf(&session->arena, "%s/state/%016" PRIx64, local, session->id);
+        session->provider = state_provider_new(ports, store, session->plan, folder);
         session->users++;
         (void)fibers_spawn(&ports->fibers, maintenance_entry, session);
     }

@@ -20,12 +20,14 @@ struct executor_session {
     bool over;                       /* the executor has hung up */
 };
 
-/* Compile the plan that the driver sent; the caller is its first user. A stateful plan's session
- * also maintains its state every spark.sql.streaming.stateStore.maintenanceInterval. Never
- * suspends. NULL: the plan does not compile here, or the broker port does not take its options (a
- * driver of another version). */
+/* Compile the plan that the driver sent; the caller is its first user. `local` is the executor's
+ * folder on its machine's own disk; the session's databases stand in <local>/state/<session>. A
+ * stateful plan's session also maintains its state every
+ * spark.sql.streaming.stateStore.maintenanceInterval. Never suspends. NULL: the plan does not
+ * compile here, or the broker port does not take its options (a driver of another version). */
 struct executor_session *executor_session_new(const struct ports *ports,
                                               struct store *store,
+                                              const char *local,
                                               const struct message_registered *registered);
 
 /* The executor has hung up: no attempt begins any more, the maintenance stops, one user less. */

@@ -320,6 +320,19 @@ struct state_pair *state_map_pairs(const struct state_map *map, struct arena *ar
     return pairs;
 }
 
+enum status state_map_each(const struct state_map *map,
+                           enum status (*pair)(void *context, struct bytes key, struct bytes value),
+                           void *context)
+{
+    for (size_t i = 0; i < map->bucket_count; i++) {
+        for (const struct entry *entry = map->buckets[i]; entry != NULL; entry = entry->next) {
+            struct value value = entry->value;
+            TRY(pair(context, key_of(entry), bytes_of(value.data, value.size)));
+        }
+    }
+    return OK;
+}
+
 const struct state_pair *state_map_sorted(const struct state_map *map, struct arena *arena)
 {
     struct state_pair *pairs = state_map_pairs(map, arena);

@@ -6,6 +6,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/bytes.h"
+#include "engine/base/status.h"
 
 struct state_map;
 
@@ -37,6 +38,13 @@ struct state_pair {
 /* Everything, in no order that means anything: an array in `arena`, the caller's to reorder, whose
  * bytes are borrowed. */
 struct state_pair *state_map_pairs(const struct state_map *map, struct arena *arena);
+
+/* Called for each pair, in no order that means anything; must not change the map. Not OK ends it,
+ * and is returned. */
+MUST_CHECK enum status
+state_map_each(const struct state_map *map,
+               enum status (*pair)(void *context, struct bytes key, struct bytes value),
+               void *context);
 
 /* Everything in the order of the keys' bytes: an array in `arena` whose bytes are borrowed. */
 const struct state_pair *state_map_sorted(const struct state_map *map, struct arena *arena);

@@ -1,9 +1,9 @@
 /* The state store: key -> value by version, one store a (operator, partition). Batch N opens
  * version N and commits N+1; version 0 is empty and is never a file (spark-checkpoint 1.0, 1.8).
  *
- * Behind it the memory provider (Spark's HDFSBackedStateStoreProvider): a map in memory, one
- * <version>.delta a batch, now and then a <version>.snapshot. A provider belongs to one session of
- * one executor: a restarted query never meets an old one's memory (SPARK-21145).
+ * Behind it one of two providers, chosen by spark.sql.streaming.stateStore.providerClass: the
+ * memory provider (memory_provider.h), and RocksDB (rocksdb_provider.h). A provider belongs to one
+ * session of one executor: a restarted query never meets an old one's memory (SPARK-21145).
  *
  * Whoever opens a store takes it out of the provider's cache; commit and abort put it back. So two
  * attempts never share one: the second finds none and loads it from the files. */
@@ -24,9 +24,12 @@ const char *state_directory(struct arena *arena,
                             int64_t operator_id,
                             int64_t partition);
 
-/* Of the current process' heap. Keeps ports, store and plan. */
-struct state_provider *
-state_provider_new(const struct ports *ports, struct store *store, const struct plan *plan);
+/* Of the current process' heap. Keeps ports, store, plan and `local`: a folder on this machine's
+ * own disk that is this provider's alone ("<executor's>/state/<session>"); it need not exist. */
+struct state_provider *state_provider_new(const struct ports *ports,
+                                          struct store *store,
+                                          const struct plan *plan,
+                                          const char *local);
 /* No store of it may be open, no maintenance running. */
 void state_provider_free(struct state_provider *provider);
 
@@ -45,19 +48,29 @@ MUST_CHECK enum status state_store_open(struct state_provider *provider,
                                         struct state_store **store,
                                         struct diag *diag);
 
-/* False: no such key. `*value` is valid until the next put or remove. Never suspends. */
-bool state_store_get(const struct state_store *store, struct bytes key, struct bytes *value);
+/* Rows. Each may suspend, and fails only where a database on the local disk does: ERR_FAILED with
+ * `diag`; the store is then to be aborted. */
+
+/* ERR_NOT_FOUND: no such key. `*value` is valid until the next call with this store. */
+MUST_CHECK enum status state_store_get(struct state_store *store,
+                                       struct bytes key,
+                                       struct bytes *value,
+                                       struct diag *diag);
 /* Copies both. */
-void state_store_put(struct state_store *store, struct bytes key, struct bytes value);
+MUST_CHECK enum status
+state_store_put(struct state_store *store, struct bytes key, struct bytes value, struct diag *diag);
 /* A remove is recorded only if the key is there. */
-void state_store_remove(struct state_store *store, struct bytes key);
+MUST_CHECK enum status
+state_store_remove(struct state_store *store, struct bytes key, struct diag *diag);
 int64_t state_store_count(const struct state_store *store);
 
+/* Called for each key and its value; both are valid during the call. It may suspend, and must not
+ * change the store. Not OK ends the scan. */
+typedef enum status (*state_pair_fn)(void *context, struct bytes key, struct bytes value);
 /* All keys as of now, with their values, in no order that means anything (state_order sorts what is
- * kept of them). An array in `arena`. Keys are valid until the store is gone, safe against puts and
- * removes; a value until the next put of its key. */
-MUST_CHECK struct state_pair *
-state_store_pairs(const struct state_store *store, struct arena *arena, size_t *count);
+ * kept of them). Errors: what `pair` returned; ERR_FAILED with `diag`. */
+MUST_CHECK enum status
+state_store_each(struct state_store *store, state_pair_fn pair, void *context, struct diag *diag);
 
 /* Write <version + 1>.delta (over one that is there: an earlier attempt's) and put the store back.
  * So is a <version + 1>.snapshot, where an earlier run of the batch left one: what is committed now

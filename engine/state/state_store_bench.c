@@ -152,7 +152,7 @@ static double fill(struct bench *bench, struct state_provider *provider, uint64_
     must(state_store_open(provider, 0, 0, &state, &diag), &diag);
     for (uint64_t row = 0; row < rows; row++) {
         memcpy(value + 8, &row, sizeof row);
-        state_store_put(state, key_of(row, key), bytes_of(value, sizeof value));
+        must(state_store_put(state, key_of(row, key), bytes_of(value, sizeof value), &diag), &diag);
     }
     must(state_store_commit(state, &diag), &diag);
     return seconds() - start;
@@ -162,7 +162,8 @@ static double load(struct bench *bench, int64_t version, uint64_t rows)
 {
     struct diag diag = {0};
     struct state_store *state = NULL;
-    struct state_provider *provider = state_provider_new(&bench->ports, bench->store, &bench->plan);
+    struct state_provider *provider =
+        state_provider_new(&bench->ports, bench->store, &bench->plan, "/local");
     double start = seconds();
     must(state_store_open(provider, 0, version, &state, &diag), &diag);
     double spent = seconds() - start;
@@ -172,21 +173,37 @@ static double load(struct bench *bench, int64_t version, uint64_t rows)
     return spent;
 }
 
+struct scanning {
+    struct arena arena;
+    struct state_pair *pairs;
+    size_t count;
+};
+
+static enum status keep_pair(void *context, struct bytes key, struct bytes value)
+{
+    struct scanning *scanning = context;
+    struct arena *arena = &scanning->arena;
+    scanning->pairs[scanning->count++] = (struct state_pair){
+        .key = bytes_of(arena_copy(arena, key.data, key.size), key.size),
+        .value = bytes_of(arena_copy(arena, value.data, value.size), value.size)};
+    return OK;
+}
+
 static double scan(struct state_provider *provider, uint64_t rows)
 {
     struct diag diag = {0};
-    struct arena arena = {0};
+    struct scanning scanning = {0};
     struct state_store *state = NULL;
-    size_t count = 0;
     must(state_store_open(provider, 0, 1, &state, &diag), &diag);
     double start = seconds();
-    struct state_pair *pairs = state_store_pairs(state, &arena, &count);
-    state_order(pairs, count);
+    scanning.pairs = arena_alloc(&scanning.arena, rows * sizeof *scanning.pairs);
+    must(state_store_each(state, keep_pair, &scanning, &diag), &diag);
+    state_order(scanning.pairs, scanning.count);
     double spent = seconds() - start;
-    require(count == rows);
-    require(pairs[0].key.size == KEY_SIZE);
+    require(scanning.count == rows);
+    require(scanning.pairs[0].key.size == KEY_SIZE);
     state_store_abort(state);
-    arena_free(&arena);
+    arena_free(&scanning.arena);
     return spent;
 }
 
@@ -200,7 +217,8 @@ static void measure(uint64_t rows)
     bench->plan.options.checkpoint_location = "/ck";
     bench->plan.options.state_min_deltas_for_snapshot = 0;
     bench->store = store_new(&bench->ports, STORE_OBJECTS);
-    struct state_provider *provider = state_provider_new(&bench->ports, bench->store, &bench->plan);
+    struct state_provider *provider =
+        state_provider_new(&bench->ports, bench->store, &bench->plan, "/local");
     double put_s = fill(bench, provider, rows);
     double delta_s = load(bench, 1, rows);
     double scan_s = scan(provider, rows);

@@ -137,7 +137,7 @@ static void snapshot_of_version_4(void *argument, const struct ports *ports)
 {
     struct state_life life = {.plan = argument, .from = 4};
     struct store *store = store_new(ports, STORE_DISK);
-    struct state_provider *provider = state_provider_new(ports, store, life.plan);
+    struct state_provider *provider = state_provider_new(ports, store, life.plan, STATE_LOCAL);
     struct state_store *state = NULL;
     clock_sleep_until(&ports->clock, clock_now_us(&ports->clock) + 5000000);
     life.status = state_store_open(provider, 0, 4, &state, &life.diag);
@@ -150,7 +150,7 @@ static void snapshot_of_version_4(void *argument, const struct ports *ports)
 static void six_versions_and_a_late_cleanup(void *argument, const struct ports *ports)
 {
     struct store *store = store_new(ports, STORE_DISK);
-    struct state_provider *provider = state_provider_new(ports, store, argument);
+    struct state_provider *provider = state_provider_new(ports, store, argument, STATE_LOCAL);
     for (int64_t version = 0; version < 6; version++) {
         struct state_store *state = NULL;
         struct diag diag = {0};

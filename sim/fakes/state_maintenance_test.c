@@ -174,7 +174,8 @@ static void change_first_key(struct state_provider *provider, int64_t version, i
     struct state_store *state = NULL;
     struct diag diag = {0};
     cr_assert(eq(int, state_store_open(provider, 0, version, &state, &diag), OK));
-    state_store_put(state, state_key(0, text[0]), state_text(value, text[1]));
+    cr_assert(eq(
+        int, state_store_put(state, state_key(0, text[0]), state_text(value, text[1]), &diag), OK));
     cr_assert(eq(int, state_store_commit(state, &diag), OK));
 }
 
@@ -188,7 +189,7 @@ static void first_run(struct state_provider *provider)
 static void snapshot_of_the_first_run(void *argument, const struct ports *ports)
 {
     struct state_provider *provider =
-        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument, STATE_LOCAL);
     first_run(provider);
     if (in_one_process) {
         change_first_key(provider, 1, OTHER);
@@ -199,7 +200,7 @@ static void snapshot_of_the_first_run(void *argument, const struct ports *ports)
 static void second_run(void *argument, const struct ports *ports)
 {
     struct state_provider *provider =
-        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument, STATE_LOCAL);
     change_first_key(provider, 1, OTHER);
     state_provider_free(provider);
 }
@@ -208,12 +209,12 @@ static void finds_the_second_run(void *argument, const struct ports *ports)
 {
     char text[2][32];
     struct state_provider *provider =
-        state_provider_new(ports, store_new(ports, STORE_DISK), argument);
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument, STATE_LOCAL);
     struct state_store *state = NULL;
     struct diag diag = {0};
     struct bytes found = {0};
     cr_assert(eq(int, state_store_open(provider, 0, 2, &state, &diag), OK));
-    cr_assert(state_store_get(state, state_key(0, text[0]), &found));
+    cr_assert(eq(int, state_store_get(state, state_key(0, text[0]), &found, &diag), OK));
     cr_assert(bytes_equal(found, state_text(OTHER, text[1])));
     state_store_abort(state);
     cr_assert(eq(i64, state_provider_metrics(provider, 0).loaded_from_snapshot, 1));

@@ -52,7 +52,7 @@ static void with_provider(void *argument, const struct ports *ports)
 {
     const struct steps *steps = argument;
     struct state_provider *provider =
-        state_provider_new(ports, store_new(ports, STORE_DISK), steps->plan);
+        state_provider_new(ports, store_new(ports, STORE_DISK), steps->plan, STATE_LOCAL);
     steps->steps(provider);
     state_provider_free(provider);
 }
@@ -92,7 +92,7 @@ static void commit_nothing(struct state_provider *provider)
     struct state_store *state = NULL;
     struct diag diag = {0};
     cr_assert(eq(int, state_store_open(provider, 3, 0, &state, &diag), OK));
-    state_store_remove(state, bytes_of_text("never put"));
+    cr_assert(eq(int, state_store_remove(state, bytes_of_text("never put"), &diag), OK));
     commit(state);
 }
 
@@ -146,12 +146,20 @@ Test(state_store, two_attempts_never_share_a_store)
     do_steps(state_plan(10, 100), two_attempts);
 }
 
+static void put_text(struct state_store *state, const char *key)
+{
+    struct diag diag = {0};
+    enum status status =
+        state_store_put(state, bytes_of_text(key), bytes_of_text("12345678"), &diag);
+    cr_assert(eq(int, status, OK));
+}
+
 static void abort_and_go_on(struct state_provider *provider)
 {
     advance(provider, 0);
     struct state_store *state = open_at(provider, 1);
     state_apply(state, 2);
-    state_store_put(state, bytes_of_text("what nobody shall see"), bytes_of_text("12345678"));
+    put_text(state, "what nobody shall see");
     state_store_abort(state);
     advance(provider, 1);
     state_provider_unload(provider, 0);
@@ -168,30 +176,59 @@ Test(state_store, an_abort_undoes_everything_and_an_unload_forgets)
     do_steps(state_plan(10, 100), abort_and_go_on);
 }
 
+struct scanning {
+    struct arena arena;
+    struct state_pair pairs[STATE_KEYS];
+    size_t count;
+};
+
+static enum status keep_pair(void *context, struct bytes key, struct bytes value)
+{
+    struct scanning *scanning = context;
+    cr_assert(lt(sz, scanning->count, STATE_KEYS));
+    scanning->pairs[scanning->count++] = (struct state_pair){
+        .key = bytes_of(arena_copy(&scanning->arena, key.data, key.size), key.size),
+        .value = bytes_of(arena_copy(&scanning->arena, value.data, value.size), value.size)};
+    return OK;
+}
+
+static enum status stop_at_the_second(void *context, struct bytes key, struct bytes value)
+{
+    size_t *count = context;
+    cr_assert(gt(sz, key.size + value.size, 0));
+    return ++*count == 2 ? ERR_CORRUPT : OK;
+}
+
 static void scan(struct state_provider *provider)
 {
-    struct arena arena = {0};
-    size_t count = 0;
+    struct scanning scanning = {0};
+    struct diag diag = {0};
+    size_t stopped = 0;
     for (int64_t version = 0; version < 12; version++) {
         advance(provider, version);
     }
     struct state_store *state = open_at(provider, 12);
-    struct state_pair *pairs = state_store_pairs(state, &arena, &count);
-    cr_assert(eq(i64, (int64_t)count, state_store_count(state)));
-    for (size_t i = 0; i < count; i++) {
-        state_store_remove(state, pairs[i].key); /* the keys stay */
+    cr_assert(eq(int, state_store_each(state, keep_pair, &scanning, &diag), OK));
+    cr_assert(eq(i64, (int64_t)scanning.count, state_store_count(state)));
+    cr_assert(eq(int, state_store_each(state, stop_at_the_second, &stopped, &diag), ERR_CORRUPT));
+    cr_assert(eq(sz, stopped, 2));
+    for (size_t i = 0; i < scanning.count; i++) {
+        struct bytes found = {0};
+        struct state_pair pair = scanning.pairs[i];
+        cr_assert(eq(int, state_store_get(state, pair.key, &found, &diag), OK));
+        cr_assert(bytes_equal(found, pair.value));
+        cr_assert(eq(int, state_store_remove(state, pair.key, &diag), OK));
     }
-    state_order(pairs, count);
-    for (size_t i = 1; i < count; i++) {
-        cr_assert(lt(int, bytes_compare(pairs[i - 1].key, pairs[i].key), 0));
+    state_order(scanning.pairs, scanning.count);
+    for (size_t i = 1; i < scanning.count; i++) {
+        cr_assert(lt(int, bytes_compare(scanning.pairs[i - 1].key, scanning.pairs[i].key), 0));
     }
     cr_assert(eq(i64, state_store_count(state), 0));
-    state_store_put(state, pairs[0].key, bytes_of_text("12345678"));
     state_store_abort(state);
-    arena_free(&arena);
+    arena_free(&scanning.arena);
 }
 
-Test(state_store, keys_are_all_there_and_safe_against_removes)
+Test(state_store, each_shows_all_keys_with_their_values)
 {
     do_steps(state_plan(10, 100), scan);
 }

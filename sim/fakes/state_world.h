@@ -8,8 +8,9 @@
 #include "engine/state/state_store.h"
 #include "sim/fakes/storage_world.h"
 
-#define CHECKPOINT "/shared/ck"
-#define STATE      CHECKPOINT "/state/0/0"
+#define CHECKPOINT  "/shared/ck"
+#define STATE       CHECKPOINT "/state/0/0"
+#define STATE_LOCAL "/local/executor 1/state/0000000000000001"
 
 enum { STATE_KEYS = 24 };
 
@@ -46,28 +47,32 @@ static inline struct bytes state_text(int64_t value, char text[32])
 /* The changes of the batch that makes `version` out of the one before. */
 static inline void state_apply(struct state_store *store, int64_t version)
 {
+    struct diag diag = {0};
     for (int64_t key = 0; key < STATE_KEYS; key++) {
         char text[2][32];
         int64_t value = state_value(key, version);
         if (version % (key + 1) != 0) {
             continue;
         }
-        if (value == 0) {
-            state_store_remove(store, state_key(key, text[0]));
-        } else {
-            state_store_put(store, state_key(key, text[0]), state_text(value, text[1]));
-        }
+        enum status status =
+            value == 0 ? state_store_remove(store, state_key(key, text[0]), &diag)
+                       : state_store_put(
+                             store, state_key(key, text[0]), state_text(value, text[1]), &diag);
+        cr_assert(eq(int, status, OK), "%s", diag.text);
     }
 }
 
-static inline void state_expect(const struct state_store *store, int64_t version)
+static inline void state_expect(struct state_store *store, int64_t version)
 {
+    struct diag diag = {0};
     int64_t count = 0;
     for (int64_t key = 0; key < STATE_KEYS; key++) {
         char text[2][32];
         struct bytes found = {0};
         int64_t value = state_value(key, version);
-        bool there = state_store_get(store, state_key(key, text[0]), &found);
+        enum status got = state_store_get(store, state_key(key, text[0]), &found, &diag);
+        bool there = got == OK;
+        cr_assert(there || got == ERR_NOT_FOUND, "%s", diag.text);
         cr_assert(eq(int, there, value != 0), "key %d at version %d", (int)key, (int)version);
         if (there) {
             cr_assert(bytes_equal(found, state_text(value, text[1])));
@@ -95,7 +100,7 @@ static inline void state_live(void *argument, const struct ports *ports)
 {
     struct state_life *life = argument;
     struct store *store = store_new(ports, life->kind);
-    struct state_provider *provider = state_provider_new(ports, store, life->plan);
+    struct state_provider *provider = state_provider_new(ports, store, life->plan, STATE_LOCAL);
     life->diag = (struct diag){0};
     life->status = OK;
     for (int64_t version = life->from; version < life->until; version++) {
@@ -130,7 +135,7 @@ static inline void state_peek(void *argument, const struct ports *ports)
 {
     struct state_life *life = argument;
     struct store *store = store_new(ports, life->kind);
-    struct state_provider *provider = state_provider_new(ports, store, life->plan);
+    struct state_provider *provider = state_provider_new(ports, store, life->plan, STATE_LOCAL);
     struct state_store *state = NULL;
     life->diag = (struct diag){0};
     life->status = state_store_open(provider, 0, life->from, &state, &life->diag);

@@ -12,13 +12,13 @@
 
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
-#include "engine/state/state_provider.h"
+#include "engine/state/memory_provider.h"
 
 struct maintenance {
-    struct state_provider *provider;
+    struct memory_provider *provider;
     int64_t partition;
     struct arena *arena;
-    struct state_files files;
+    struct memory_files files;
     const char *path; /* of the file that is being worked on */
 };
 
@@ -26,7 +26,7 @@ static void
 trace(const struct maintenance *maintenance, enum engine_event event, int64_t version, int64_t c)
 {
     state_trace(
-        maintenance->provider,
+        &maintenance->provider->base,
         &(struct trace_entry){
             .kind = (int)event, .batch = -1, .a = maintenance->partition, .b = version, .c = c});
 }
@@ -34,10 +34,10 @@ trace(const struct maintenance *maintenance, enum engine_event event, int64_t ve
 /* ---- snapshot ---------------------------------------------------------------------------------
  */
 
-void state_snapshot_encode(const struct ports *ports,
-                           const struct state_map *map,
-                           struct arena *arena,
-                           struct buf *file)
+void memory_snapshot_encode(const struct ports *ports,
+                            const struct state_map *map,
+                            struct arena *arena,
+                            struct buf *file)
 {
     const struct state_pair *pairs = state_map_sorted(map, arena);
     struct buf records = {0};
@@ -52,10 +52,10 @@ void state_snapshot_encode(const struct ports *ports,
 
 /* Since `before`: does somebody else have the partition, or does the batch run again that made the
  * version at hand? */
-static bool overtaken(const struct maintenance *maintenance, const struct state_partition *before)
+static bool overtaken(const struct maintenance *maintenance, const struct memory_partition *before)
 {
-    const struct state_partition *at =
-        state_partition_at(maintenance->provider, maintenance->partition);
+    const struct memory_partition *at =
+        memory_partition_at(maintenance->provider, maintenance->partition);
     return at->unloads != before->unloads || at->reruns != before->reruns;
 }
 
@@ -63,39 +63,40 @@ static bool overtaken(const struct maintenance *maintenance, const struct state_
  * changes no row under our hands. It is put back before the file is written. */
 static void encode_cached(const struct maintenance *maintenance, struct buf *file, int64_t *rows)
 {
-    struct state_provider *provider = maintenance->provider;
-    struct state_partition *at = state_partition_at(provider, maintenance->partition);
-    struct state_version taken = at->cached;
-    const struct state_partition before = *at;
-    at->cached = (struct state_version){0};
+    struct memory_provider *provider = maintenance->provider;
+    struct memory_partition *at = memory_partition_at(provider, maintenance->partition);
+    struct memory_version taken = at->cached;
+    const struct memory_partition before = *at;
+    at->cached = (struct memory_version){0};
     *rows = state_map_count(taken.map);
-    state_snapshot_encode(provider->ports, taken.map, maintenance->arena, file);
+    memory_snapshot_encode(provider->base.ports, taken.map, maintenance->arena, file);
     taken.snapshot_due = false;
     if (overtaken(maintenance, &before)) {
         state_map_free(taken.map);
     } else {
-        state_cache_put(provider, maintenance->partition, taken);
+        memory_cache_put(provider, maintenance->partition, taken);
     }
 }
 
 /* Is the newest version in memory, and its chain of deltas long enough? */
 static bool snapshot_wanted(const struct maintenance *maintenance)
 {
-    struct state_provider *provider = maintenance->provider;
-    const struct state_version *cached =
-        &state_partition_at(provider, maintenance->partition)->cached;
+    struct memory_provider *provider = maintenance->provider;
+    const struct memory_version *cached =
+        &memory_partition_at(provider, maintenance->partition)->cached;
     if (cached->map == NULL || cached->version == 0) {
         return false;
     }
-    int64_t snapshot = state_files_snapshot(&maintenance->files, cached->version);
+    int64_t snapshot = memory_files_snapshot(&maintenance->files, cached->version);
     int64_t deltas = cached->version - snapshot;
-    return cached->snapshot_due || deltas > provider->plan->options.state_min_deltas_for_snapshot;
+    return cached->snapshot_due ||
+           deltas > provider->base.plan->options.state_min_deltas_for_snapshot;
 }
 
 static enum status write_snapshot(struct maintenance *maintenance)
 {
-    struct state_provider *provider = maintenance->provider;
-    const struct state_partition before = *state_partition_at(provider, maintenance->partition);
+    struct memory_provider *provider = maintenance->provider;
+    const struct memory_partition before = *memory_partition_at(provider, maintenance->partition);
     int64_t version = before.cached.version;
     struct buf file = {0};
     int64_t rows = 0;
@@ -106,8 +107,8 @@ static enum status write_snapshot(struct maintenance *maintenance)
         buf_free(&file);
         return OK;
     }
-    state_partition_at(provider, maintenance->partition)->snapshot = version;
-    enum status status = store_put_over(provider->store, maintenance->path, buf_bytes(&file));
+    memory_partition_at(provider, maintenance->partition)->snapshot = version;
+    enum status status = store_put_over(provider->base.store, maintenance->path, buf_bytes(&file));
     buf_free(&file);
     TRY(status);
     trace(maintenance, EVENT_STATE_SNAPSHOT, version, rows);
@@ -134,20 +135,20 @@ static enum status count_record(void *context, struct bytes key, struct bytes va
 /* Once a session for each snapshot: what it stands in for is about to go. */
 static enum status verify_snapshot(struct maintenance *maintenance, int64_t version)
 {
-    struct state_provider *provider = maintenance->provider;
+    struct memory_provider *provider = maintenance->provider;
     struct bytes file = {0};
     struct reading reading = {0};
     const char *what = NULL;
-    if (state_partition_at(provider, maintenance->partition)->verified == version) {
+    if (memory_partition_at(provider, maintenance->partition)->verified == version) {
         return OK;
     }
     maintenance->path =
         state_file_path(maintenance->arena, maintenance->files.directory, version, STATE_SNAPSHOT);
-    TRY(store_get(provider->store, maintenance->path, maintenance->arena, &file));
+    TRY(store_get(provider->base.store, maintenance->path, maintenance->arena, &file));
     enum status status =
         state_file_read(STATE_SNAPSHOT, file, maintenance->arena, count_record, &reading, &what);
-    state_spend(provider->ports, reading.rows, reading.bytes);
-    struct state_partition *at = state_partition_at(provider, maintenance->partition);
+    state_spend(provider->base.ports, reading.rows, reading.bytes);
+    struct memory_partition *at = memory_partition_at(provider, maintenance->partition);
     if (status == OK) {
         at->verified = version;
     } else {
@@ -160,10 +161,10 @@ static enum status remove_file(struct maintenance *maintenance, const char *name
 {
     maintenance->path = store_path(maintenance->arena, maintenance->files.directory, name);
     failpoint(FP_MAINTENANCE_CLEANUP, newest - 1);
-    return store_remove(maintenance->provider->store, maintenance->path);
+    return store_remove(maintenance->provider->base.store, maintenance->path);
 }
 
-static size_t older(const struct state_files_entry *entries, size_t count, int64_t version)
+static size_t older(const struct memory_files_entry *entries, size_t count, int64_t version)
 {
     size_t older_count = 0;
     while (older_count < count && entries[older_count].version < version) {
@@ -176,14 +177,14 @@ static size_t older(const struct state_files_entry *entries, size_t count, int64
  * attempt that is still wanted writes so old a version. */
 static enum status remove_older(struct maintenance *maintenance, int64_t first_kept, int64_t newest)
 {
-    const struct state_files *files = &maintenance->files;
+    const struct memory_files *files = &maintenance->files;
     size_t file_count = older(files->entries, files->count, first_kept);
     size_t leftover_count = older(files->leftovers, files->leftover_count, first_kept);
     if (file_count + leftover_count == 0) {
         return OK;
     }
     maintenance->path = files->directory;
-    TRY(store_sync_directory(maintenance->provider->store, files->directory));
+    TRY(store_sync_directory(maintenance->provider->base.store, files->directory));
     TRY(verify_snapshot(maintenance, first_kept));
     for (size_t i = 0; i < file_count; i++) {
         TRY(remove_file(maintenance, files->entries[i].name, newest));
@@ -199,10 +200,10 @@ static enum status remove_older(struct maintenance *maintenance, int64_t first_k
  * restored checkpoint or another writer left says nothing about what recovery needs. */
 static enum status clean_up(struct maintenance *maintenance)
 {
-    struct state_provider *provider = maintenance->provider;
-    int64_t newest = state_partition_at(provider, maintenance->partition)->newest;
-    int64_t earliest = newest - provider->plan->options.min_batches_to_retain;
-    int64_t first_kept = state_files_snapshot(&maintenance->files, earliest);
+    struct memory_provider *provider = maintenance->provider;
+    int64_t newest = memory_partition_at(provider, maintenance->partition)->newest;
+    int64_t earliest = newest - provider->base.plan->options.min_batches_to_retain;
+    int64_t first_kept = memory_files_snapshot(&maintenance->files, earliest);
     return first_kept == 0 ? OK : remove_older(maintenance, first_kept, newest);
 }
 
@@ -211,10 +212,10 @@ static enum status clean_up(struct maintenance *maintenance)
 
 static enum status maintain(struct maintenance *maintenance)
 {
-    struct state_provider *provider = maintenance->provider;
-    const char *checkpoint = provider->plan->options.checkpoint_location;
+    struct memory_provider *provider = maintenance->provider;
+    const char *checkpoint = provider->base.plan->options.checkpoint_location;
     maintenance->path = state_directory(maintenance->arena, checkpoint, 0, maintenance->partition);
-    TRY(state_files_list(
+    TRY(memory_files_list(
         provider, maintenance->partition, maintenance->arena, &maintenance->files));
     if (snapshot_wanted(maintenance)) {
         TRY(write_snapshot(maintenance));
@@ -222,8 +223,9 @@ static enum status maintain(struct maintenance *maintenance)
     return clean_up(maintenance);
 }
 
-void state_provider_maintain(struct state_provider *provider)
+void memory_maintain(struct state_provider *base)
 {
+    struct memory_provider *provider = memory_provider_of(base);
     for (size_t i = 0; i < provider->partition_count; i++) {
         if (!provider->partitions[i].active) {
             continue;
@@ -234,7 +236,7 @@ void state_provider_maintain(struct state_provider *provider)
         enum status status = maintain(&maintenance);
         if (status != OK) {
             state_trace(
-                provider,
+                base,
                 &(struct trace_entry){
                     .kind = EVENT_MAINTENANCE_FAILED,
                     .batch = -1,

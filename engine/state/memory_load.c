@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "engine/base/check.h"
-#include "engine/state/state_provider.h"
+#include "engine/state/memory_provider.h"
 
 #define LOAD "CANNOT_LOAD_STATE_STORE."
 #define REMEDY                                                                                     \
@@ -17,10 +17,10 @@
 enum { REPAIR_VERSIONS_MAX = 500 };
 
 struct loading {
-    struct state_provider *provider;
+    struct memory_provider *provider;
     int64_t partition;
     int64_t version;
-    struct state_files files;
+    struct memory_files files;
     struct arena *names; /* for the whole load */
     struct arena bytes;  /* of one file */
     struct state_map *map;
@@ -34,7 +34,7 @@ struct loading {
 
 static void spend(struct loading *loading)
 {
-    state_spend(loading->provider->ports, loading->rows, loading->row_bytes);
+    state_spend(loading->provider->base.ports, loading->rows, loading->row_bytes);
     loading->rows = 0;
     loading->row_bytes = 0;
 }
@@ -74,7 +74,7 @@ static enum status apply_file(struct loading *loading,
     struct bytes file = {0};
     const char *what = NULL;
     arena_reset(&loading->bytes);
-    enum status status = store_get(loading->provider->store, path, &loading->bytes, &file);
+    enum status status = store_get(loading->provider->base.store, path, &loading->bytes, &file);
     if (status != OK) {
         what = status_text(status);
     } else {
@@ -164,7 +164,7 @@ static bool snapshot_lost(const struct file_fault *fault)
 
 static void trace_repair(const struct loading *loading, const struct file_fault *fault)
 {
-    state_trace(loading->provider,
+    state_trace(&loading->provider->base,
                 &(struct trace_entry){.kind = EVENT_STATE_REPAIRED,
                                       .batch = loading->version,
                                       .a = loading->partition,
@@ -209,11 +209,11 @@ static enum status
 load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct diag *diag)
 {
     struct file_fault lost = {0}; /* the newest snapshot's */
-    *snapshot = state_files_snapshot(&loading->files, loading->version);
+    *snapshot = memory_files_snapshot(&loading->files, loading->version);
     *repaired = false;
     while (true) {
         struct file_fault fault = {0};
-        int64_t missing = state_files_missing(&loading->files, *snapshot, loading->version);
+        int64_t missing = memory_files_missing(&loading->files, *snapshot, loading->version);
         if (*repaired && loading->version - *snapshot > REPAIR_VERSIONS_MAX) {
             return fail_far(loading, &lost, *snapshot, diag);
         }
@@ -229,7 +229,7 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
         trace_repair(loading, &fault);
         lost = *repaired ? lost : fault;
         *repaired = true;
-        *snapshot = state_files_snapshot(&loading->files, *snapshot - 1);
+        *snapshot = memory_files_snapshot(&loading->files, *snapshot - 1);
     }
 }
 
@@ -255,23 +255,23 @@ fail_store(const struct loading *loading, const char *what, enum status status, 
 static enum status
 load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct diag *diag)
 {
-    struct state_provider *provider = loading->provider;
+    struct memory_provider *provider = loading->provider;
     enum status status =
-        state_files_list(provider, loading->partition, loading->names, &loading->files);
+        memory_files_list(provider, loading->partition, loading->names, &loading->files);
     if (status != OK) {
         return fail_store(loading, "cannot list", status, diag);
     }
     TRY(load_newest(loading, snapshot, repaired, diag));
     /* Their writers may have died between rename and fsync; the sink's commit will rely on them. */
-    status = store_sync_directory(provider->store, loading->files.directory);
+    status = store_sync_directory(provider->base.store, loading->files.directory);
     return status == OK ? OK : fail_store(loading, "cannot make durable", status, diag);
 }
 
-enum status state_load(struct state_provider *provider,
-                       int64_t partition,
-                       int64_t version,
-                       struct state_version *loaded,
-                       struct diag *diag)
+enum status memory_load(struct memory_provider *provider,
+                        int64_t partition,
+                        int64_t version,
+                        struct memory_version *loaded,
+                        struct diag *diag)
 {
     struct arena names = {0};
     struct loading loading = {
@@ -286,14 +286,14 @@ enum status state_load(struct state_provider *provider,
     }
     if (status == OK) {
         *loaded =
-            (struct state_version){.map = loading.map,
-                                   .version = version,
-                                   .snapshot_due = repaired,
-                                   .snapshot_above = state_files_newest_snapshot(&loading.files)};
-        struct state_metrics *metrics = &state_partition_at(provider, partition)->metrics;
+            (struct memory_version){.map = loading.map,
+                                    .version = version,
+                                    .snapshot_due = repaired,
+                                    .snapshot_above = memory_files_newest_snapshot(&loading.files)};
+        struct state_metrics *metrics = &memory_partition_at(provider, partition)->metrics;
         metrics->loaded_from_snapshot += snapshot > 0;
         metrics->loaded_deltas += loading.delta_count;
-        state_trace(provider,
+        state_trace(&provider->base,
                     &(struct trace_entry){.kind = EVENT_STATE_LOADED,
                                           .batch = version,
                                           .a = partition,

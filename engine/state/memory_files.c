@@ -1,11 +1,11 @@
 /* Which state files a partition has. */
 #include "engine/base/sort.h"
-#include "engine/state/state_provider.h"
+#include "engine/state/memory_provider.h"
 
 static int by_version(const void *a, const void *b)
 {
-    const struct state_files_entry *one = a;
-    const struct state_files_entry *other = b;
+    const struct memory_files_entry *one = a;
+    const struct memory_files_entry *other = b;
     if (one->version != other->version) {
         return one->version < other->version ? -1 : 1;
     }
@@ -16,7 +16,7 @@ static int by_version(const void *a, const void *b)
 }
 
 /* ".17.delta.<uuid>.tmp", ".17.delta.crc": the state file that it was to become, or belongs to. */
-static bool leftover_name(struct arena *arena, const char *name, struct state_files_entry *entry)
+static bool leftover_name(struct arena *arena, const char *name, struct memory_files_entry *entry)
 {
     if (name[0] != '.') {
         return false;
@@ -30,20 +30,20 @@ static bool leftover_name(struct arena *arena, const char *name, struct state_fi
     return state_file_name(inner, &entry->version, &entry->kind);
 }
 
-enum status state_files_list(struct state_provider *provider,
-                             int64_t partition,
-                             struct arena *arena,
-                             struct state_files *files)
+enum status memory_files_list(struct memory_provider *provider,
+                              int64_t partition,
+                              struct arena *arena,
+                              struct memory_files *files)
 {
-    const char *checkpoint = provider->plan->options.checkpoint_location;
+    const char *checkpoint = provider->base.plan->options.checkpoint_location;
     struct store_entry *found = NULL;
     size_t found_count = 0;
-    *files = (struct state_files){.directory = state_directory(arena, checkpoint, 0, partition)};
-    TRY(store_list(provider->store, files->directory, arena, &found, &found_count));
+    *files = (struct memory_files){.directory = state_directory(arena, checkpoint, 0, partition)};
+    TRY(store_list(provider->base.store, files->directory, arena, &found, &found_count));
     files->entries = arena_alloc(arena, found_count * sizeof *files->entries);
     files->leftovers = arena_alloc(arena, found_count * sizeof *files->leftovers);
     for (size_t i = 0; i < found_count; i++) {
-        struct state_files_entry entry = {.name = found[i].name};
+        struct memory_files_entry entry = {.name = found[i].name};
         if (state_file_name(entry.name, &entry.version, &entry.kind)) {
             files->entries[files->count++] = entry;
         } else if (leftover_name(arena, entry.name, &entry)) {
@@ -55,7 +55,7 @@ enum status state_files_list(struct state_provider *provider,
     return OK;
 }
 
-int64_t state_files_snapshot(const struct state_files *files, int64_t version)
+int64_t memory_files_snapshot(const struct memory_files *files, int64_t version)
 {
     int64_t newest = 0;
     for (size_t i = 0; i < files->count && files->entries[i].version <= version; i++) {
@@ -64,16 +64,16 @@ int64_t state_files_snapshot(const struct state_files *files, int64_t version)
     return newest;
 }
 
-int64_t state_files_newest_snapshot(const struct state_files *files)
+int64_t memory_files_newest_snapshot(const struct memory_files *files)
 {
-    return state_files_snapshot(files, INT64_MAX);
+    return memory_files_snapshot(files, INT64_MAX);
 }
 
-int64_t state_files_missing(const struct state_files *files, int64_t from, int64_t until)
+int64_t memory_files_missing(const struct memory_files *files, int64_t from, int64_t until)
 {
     int64_t wanted = from + 1;
     for (size_t i = 0; i < files->count && wanted <= until; i++) {
-        const struct state_files_entry *entry = &files->entries[i];
+        const struct memory_files_entry *entry = &files->entries[i];
         wanted += entry->kind == STATE_DELTA && entry->version == wanted;
     }
     return wanted <= until ? wanted : 0;
