@@ -10,3 +10,9 @@ fail() {
   printf '%s: FAILED: %s\n' "$0" "$*" >&2
   exit 1
 }
+# What a scenario file stands for: itself, or FILE@STORE for each of its "state_stores".
+runs_of() { # file
+  stores=$(sed -n 's/^ *"state_stores": *\[\([^]]*\)\].*/\1/p' "$1" | tr -d '" ' | tr ',' ' ')
+  [ -n "$stores" ] || echo "$1"
+  for store in $stores; do echo "$1@$store"; done
+}

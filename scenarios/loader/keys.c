@@ -300,6 +300,7 @@ static const struct key_table expect_table = {
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
+static const struct key state_store_element = {.kind = KEY_NAME, .names = names_state_stores};
 static const struct key scenario_keys[] = {
     {.name = "story",
      .kind = KEY_TEXT,
@@ -313,6 +314,13 @@ static const struct key scenario_keys[] = {
      .kind = KEY_MAP,
      .element = &set_element,
      .help = "options that differ from the pipeline's, under Spark's names"},
+    {.name = "state_stores",
+     .kind = KEY_LIST,
+     .min = 1,
+     .element = &state_store_element,
+     .help = "of a pipeline with groups: it runs under each of them, in turn; memory is Spark's "
+             "HDFSBackedStateStoreProvider, rocksdb its RocksDBStateStoreProvider, without and "
+             "with changelogCheckpointing"},
     {.name = "start_time",
      .kind = KEY_TIMESTAMP,
      .standard = "2001-01-01T00:00:00Z",

@@ -40,6 +40,7 @@ static enum status load_sections(struct loader *loader)
     TRY(load_cluster(loader));
     TRY(load_topics(loader));
     TRY(load_pipeline(loader));
+    TRY(load_state_stores(loader));
     TRY(load_workload(loader));
     TRY(load_script(loader));
     TRY(load_expect(loader));

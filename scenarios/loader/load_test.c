@@ -260,3 +260,22 @@ Test(load, a_file_that_is_not_there)
     cr_assert(
         eq(str, message, "scenarios/quite-another-name.json: no such file [INVALID_SCENARIO]"));
 }
+
+/* The first state store is the file itself, with its options spelled out: a record holds no list.
+ */
+Test(load, under_a_state_store)
+{
+    must_load("{\"story\": \"Hours.\", \"pipeline\": \"../pipelines/flight_counts.json\",\n"
+              " \"state_stores\": [\"memory\"], \"topics\": {\"flights\": {\"partitions\": 2}},\n"
+              " \"workload\": [{\"to\": \"flights\", \"from\": \"../data/flights.ndjson\", "
+              "\"records\": 200, \"rate\": \"4/s\"}]}\n");
+    cr_assert(eq(sz, scenario->state_store_count, 1));
+    cr_assert(eq(str, scenario->state_store, "memory"));
+    cr_assert(eq(str, scenario->name, "example"));
+    cr_assert(eq(sz, scenario_state_store(scenario, "memory"), 0));
+    cr_assert(eq(sz, scenario_state_store(scenario, "rocksdb"), 1));
+    cr_assert(scenario_under(&arena, scenario, 0) == scenario);
+    cr_assert(eq(int, scenario->plan->options.state_provider, STATE_PROVIDER_HDFS));
+    cr_assert(ne(ptr, strstr(scenario->resolved, "HDFSBackedStateStoreProvider"), NULL));
+    cr_assert(zero(ptr, strstr(scenario->resolved, "state_stores")));
+}

@@ -27,6 +27,7 @@ struct loader {
 MUST_CHECK enum status load_cluster(struct loader *loader);
 MUST_CHECK enum status load_topics(struct loader *loader);
 MUST_CHECK enum status load_pipeline(struct loader *loader);
+MUST_CHECK enum status load_state_stores(struct loader *loader);
 MUST_CHECK enum status load_workload(struct loader *loader);
 MUST_CHECK enum status load_script(struct loader *loader);
 MUST_CHECK enum status load_expect(struct loader *loader);

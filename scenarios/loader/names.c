@@ -72,6 +72,7 @@ const char *const names_damages[] = {
         NULL};
 const char *const names_end[] = {"end", NULL};
 const char *const names_storages[] = {"disk", "objects", NULL};
+const char *const names_state_stores[] = {"memory", "rocksdb", "rocksdb-changelog", NULL};
 const char *const names_never[] = {"never", NULL};
 const char *const names_nothing[] = {"nothing", NULL};
 const char *const names_causes[] = {"local-disk", "expired", "log-changed", NULL};

@@ -17,6 +17,7 @@ extern const char *const names_unsynced[]; /* enum unsynced */
 extern const char *const names_damages[];  /* enum damage */
 extern const char *const names_end[];
 extern const char *const names_storages[]; /* enum store_kind */
+extern const char *const names_state_stores[];
 extern const char *const names_never[];
 extern const char *const names_nothing[];
 extern const char *const names_causes[];  /* enum lost_cause, without "nothing" */

@@ -139,6 +139,9 @@ struct scenario {
     struct bytes pipeline;             /* its text */
     const struct plan *plan;           /* compiled, with `set` applied */
     const struct option_override *set; /* NULL-named end */
+    const size_t *state_stores;        /* "state_stores"; this scenario is the first of them */
+    size_t state_store_count;          /* 0: none are listed, or this is one of a list */
+    const char *state_store;           /* its name; NULL: none are listed */
     struct cluster_config cluster;
     struct topic_config *topics;
     size_t topic_count;
@@ -178,6 +181,14 @@ MUST_CHECK enum status scenario_load_drawn(struct arena *arena,
                                            struct bytes text,
                                            struct scenario **scenario,
                                            struct diag *diag);
+
+/* The scenario under the `index`-th of its state_stores: below state_store_count, or 0, which is
+ * `base` itself. Another one is named NAME@STORE and shares what `base` has read. Cannot fail: all
+ * of them were compiled when `base` was loaded. */
+const struct scenario *
+scenario_under(struct arena *arena, const struct scenario *base, size_t index);
+/* The index of the state store `name`; state_store_count when it is not listed. */
+size_t scenario_state_store(const struct scenario *base, const char *name);
 
 /* Does every topic go on when one broker is down? */
 bool scenario_replicated(const struct scenario *scenario);

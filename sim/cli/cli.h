@@ -91,9 +91,14 @@ void cli_put(FILE *file, const char *text);
 void cli_put_line(const struct buf *line);
 /* Say an error on stderr, as "aftershock: file:line:column: path: text [CLASS]". */
 void cli_complain(const struct diag *diag);
-/* Load a scenario or complain; NULL on error, which then stands in `report` (NULL: none) too. */
+/* Load a scenario or complain; NULL on error, which then stands in `report` (NULL: none) too.
+ * `file` may be FILE.json@STORE: that one of its state_stores alone. */
 const struct scenario *
 cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report);
+/* Under how many state stores it runs, one after another, each with scenario_under. */
+size_t cli_state_stores(const struct scenario *scenario);
+/* What names it on a command line, quoted for a shell. */
+void cli_argument(const struct scenario *scenario, struct buf *out);
 /* --set, as options of a pipeline; a NULL name ends it. */
 const struct option_override *cli_overrides(const struct cli *cli, struct arena *arena);
 /* From here on SIGINT and SIGTERM are remembered; cli_interrupted says so. What was found until

@@ -46,17 +46,55 @@ void cli_complain(const struct diag *diag)
     (void)fputc('\n', stderr);
 }
 
+/* FILE.json@STORE: the file as it stands under one of its state stores. */
+static enum status load_one_store(const struct cli *cli,
+                                  struct arena *arena,
+                                  const char *argument,
+                                  const char *at,
+                                  const struct scenario **scenario,
+                                  struct diag *diag)
+{
+    const char *file = arena_copy(arena, argument, (size_t)(at - argument));
+    struct scenario *base = NULL;
+    TRY(scenario_load(arena, file, cli->root, &base, diag));
+    size_t index = scenario_state_store(base, at + 1);
+    if (index == base->state_store_count) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s", file);
+        return diag_fail(diag,
+                         "USAGE",
+                         "\"%.60s\" is none of its state_stores%s",
+                         at + 1,
+                         base->state_store_count == 0 ? ": it lists none" : "");
+    }
+    *scenario = scenario_under(arena, base, index);
+    if (index == 0) {
+        base->state_store_count = 0; /* the others were not asked for */
+    }
+    return OK;
+}
+
+static const char *store_of_argument(const char *argument)
+{
+    const char *at = strrchr(argument, '@');
+    bool behind_a_file = at != NULL && at - argument > 5 && memcmp(at - 5, ".json", 5) == 0;
+    return behind_a_file ? at : NULL;
+}
+
 const struct scenario *
 cli_load(const struct cli *cli, struct arena *arena, const char *file, struct report *report)
 {
-    struct scenario *scenario = NULL;
+    struct scenario *base = NULL;
+    const struct scenario *scenario = NULL;
     struct diag diag = {0};
     struct stat status;
+    const char *at = store_of_argument(file);
     if (stat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
         (void)snprintf(diag.file, sizeof diag.file, "%s", file);
         (void)diag_fail(&diag, "USAGE", "a folder, expected scenario files: %s/*.json", file);
-    } else if (scenario_load(arena, file, cli->root, &scenario, &diag) == OK) {
+    } else if (at != NULL && load_one_store(cli, arena, file, at, &scenario, &diag) == OK) {
         return scenario;
+    } else if (at == NULL && scenario_load(arena, file, cli->root, &base, &diag) == OK) {
+        return base;
     }
     cli_complain(&diag);
     if (report != NULL) {
@@ -107,6 +145,23 @@ int64_t cli_wall_us(void)
     return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
 }
 
+void cli_argument(const struct scenario *scenario, struct buf *out)
+{
+    struct buf argument = {0};
+    buf_text(&argument, scenario->file);
+    if (scenario->state_store != NULL) {
+        buf_printf(&argument, "@%s", scenario->state_store);
+    }
+    buf_byte(&argument, '\0');
+    text_shell(out, (const char *)argument.data);
+    buf_free(&argument);
+}
+
+size_t cli_state_stores(const struct scenario *scenario)
+{
+    return scenario->state_store_count > 1 ? scenario->state_store_count : 1;
+}
+
 void cli_write_record(const struct cli *cli,
                       const struct scenario *scenario,
                       const struct run_result *result,
@@ -145,7 +200,7 @@ void cli_write_record(const struct cli *cli,
         cli_put(stderr, path);
         (void)fprintf(stderr, " could not be written: %s\n", strerror(error));
         buf_text(&line, "aftershock run ");
-        text_shell(&line, scenario->file);
+        cli_argument(scenario, &line);
         if (result->seed > 0) {
             buf_printf(&line, " --seed %" PRIu64, result->seed);
         }

@@ -103,6 +103,25 @@ static size_t find_scenarios(char (*paths)[PATH_SIZE])
     return count;
 }
 
+/* Where else its story is told; the first state store is the file's own. */
+static void list_stores(struct arena *arena, const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->state_store_count; i++) {
+        const struct scenario *one = scenario_under(arena, scenario, i);
+        char mutants[256];
+        bool is_proven = i > 0 && proven_by(one->name, mutants, sizeof mutants);
+        (void)printf("%s%s%s%s%s",
+                     i == 0 ? "      state stores: " : ", ",
+                     one->state_store,
+                     is_proven ? " (proven: " : "",
+                     is_proven ? mutants : "",
+                     is_proven ? ")" : "");
+    }
+    if (scenario->state_store_count > 0) {
+        (void)putchar('\n');
+    }
+}
+
 static int list_one(const struct cli *cli, const char *file)
 {
     struct arena arena = {0};
@@ -123,6 +142,7 @@ static int list_one(const struct cli *cli, const char *file)
                  is_proven ? ")" : "");
     cli_put(stdout, scenario->story);
     (void)putchar('\n');
+    list_stores(&arena, scenario);
     arena_free(&arena);
     return EXIT_AS_EXPECTED;
 }

@@ -133,6 +133,25 @@ static void print_resolved(const struct scenario *scenario, uint64_t seed)
     buf_free(&text);
 }
 
+/* What is written of one run cannot be written of several; false after a complaint. */
+static bool is_one(const struct cli *cli, const struct scenario *scenario)
+{
+    bool several = cli_state_stores(scenario) > 1;
+    if (several && (cli->resolve || cli->table_dir != NULL || cli->checkpoint_dir != NULL)) {
+        (void)fputs("aftershock: --resolve, --table and --checkpoint take one run, and this file "
+                    "has several state_stores: name one, as in ",
+                    stderr);
+        struct buf argument = {0};
+        cli_argument(scenario, &argument);
+        buf_byte(&argument, '\0');
+        cli_put(stderr, (const char *)argument.data);
+        (void)fputc('\n', stderr);
+        buf_free(&argument);
+        return false;
+    }
+    return true;
+}
+
 static int run_file(const struct cli *cli,
                     const char *file,
                     struct watcher *watcher,
@@ -140,13 +159,18 @@ static int run_file(const struct cli *cli,
                     struct run_result *result)
 {
     struct arena arena = {0};
-    int code = EXIT_USAGE;
+    int code = EXIT_AS_EXPECTED;
     const struct scenario *scenario = cli_load(cli, &arena, file, report);
-    if (scenario != NULL && cli->resolve) {
+    if (scenario == NULL || !is_one(cli, scenario)) {
+        code = EXIT_USAGE;
+    } else if (cli->resolve) {
         print_resolved(scenario, cli->seed);
-        code = EXIT_AS_EXPECTED;
-    } else if (scenario != NULL) {
-        code = run_one(cli, vary_scenario(&arena, scenario, cli->seed), watcher, report, result);
+    } else {
+        for (size_t i = 0; i < cli_state_stores(scenario); i++) {
+            const struct scenario *one = scenario_under(&arena, scenario, i);
+            one = vary_scenario(&arena, one, cli->seed);
+            code = run_exit_code_worse(code, run_one(cli, one, watcher, report, result));
+        }
     }
     arena_free(&arena);
     return code;

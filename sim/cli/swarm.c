@@ -35,10 +35,11 @@ struct swarm {
     uint64_t failures;
     uint64_t records;
     struct failures told_apart;
-    int64_t until_us; /* real time when this file's share is over; 0: never */
-    uint64_t deaths;  /* of workers */
-    int64_t shown_us; /* when progress was last shown, since before_us */
-    uint64_t hash;    /* over all trace hashes: equal runs of a swarm are compared by one number */
+    int64_t file_until_us; /* real time when the file's share of --for is over */
+    int64_t until_us;      /* ... and this state store's share of that; 0: never */
+    uint64_t deaths;       /* of workers */
+    int64_t shown_us;      /* when progress was last shown, since before_us */
+    uint64_t hash; /* over all trace hashes: equal runs of a swarm are compared by one number */
     int64_t virtual_us;
     int64_t before_us;
     uint64_t evaluations[RUN_CHECKS_MAX];
@@ -251,9 +252,9 @@ static void summarise(const struct swarm *swarm, const struct scenario *scenario
     name_idle_checks(swarm);
 }
 
-/* Seeds of this file: those that --seeds names, else from 1 for as long as --for says, in equal
- * shares for the files that are left. */
-static void begin_file(struct swarm *swarm, size_t files_left)
+/* Seeds of this file under one state store: those that --seeds names, else from 1 for as long as
+ * its share of the file's time. */
+static void begin_one(struct swarm *swarm, size_t stores_left)
 {
     const struct cli *cli = swarm->cli;
     swarm->before_us = cli_wall_us();
@@ -272,8 +273,8 @@ static void begin_file(struct swarm *swarm, size_t files_left)
         swarm->applies[i] = false;
     }
     if (cli->for_us > 0) {
-        int64_t left_us = swarm->began_us + cli->for_us - swarm->before_us;
-        swarm->until_us = swarm->before_us + left_us / (int64_t)files_left;
+        int64_t left_us = swarm->file_until_us - swarm->before_us;
+        swarm->until_us = swarm->before_us + left_us / (int64_t)stores_left;
     }
 }
 
@@ -296,6 +297,16 @@ static void run_seeds(struct swarm *swarm, const struct scenario *scenario)
     swarm_pool_free(pool);
 }
 
+static void swarm_one(struct swarm *swarm, const struct scenario *scenario, size_t stores_left)
+{
+    begin_one(swarm, stores_left);
+    run_seeds(swarm, scenario);
+    if (swarm->deaths == 0) {
+        draw_first_lag(swarm, scenario);
+    }
+    summarise(swarm, scenario);
+}
+
 static void swarm_file(struct swarm *swarm, const char *file, size_t files_left)
 {
     struct arena arena = {0};
@@ -305,12 +316,14 @@ static void swarm_file(struct swarm *swarm, const char *file, size_t files_left)
         arena_free(&arena);
         return;
     }
-    begin_file(swarm, files_left);
-    run_seeds(swarm, scenario);
-    if (swarm->deaths == 0) {
-        draw_first_lag(swarm, scenario);
+    /* Equal shares of the time that --for leaves. */
+    int64_t now_us = cli_wall_us();
+    int64_t left_us = swarm->began_us + swarm->cli->for_us - now_us;
+    swarm->file_until_us = now_us + left_us / (int64_t)files_left;
+    size_t stores = cli_state_stores(scenario);
+    for (size_t i = 0; i < stores && !swarm->stopped; i++) {
+        swarm_one(swarm, scenario_under(&arena, scenario, i), stores - i);
     }
-    summarise(swarm, scenario);
     arena_free(&arena);
 }
 

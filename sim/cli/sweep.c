@@ -104,7 +104,7 @@ static void print_failure(struct sweep *sweep, const char *spec)
     struct buf line = {0};
     clear_progress(sweep);
     buf_text(&line, "aftershock sweep ");
-    text_shell(&line, sweep->plan.scenario->file);
+    cli_argument(sweep->plan.scenario, &line);
     buf_text(&line, " --at ");
     text_shell(&line, spec);
     buf_byte(&line, '\0');

@@ -1,5 +1,5 @@
-/* Every scenario file: the verdict is as expected, twice the same trace, and the same with all
- * checks off. */
+/* Every scenario file, under each of its state stores: the verdict is as expected, twice the same
+ * trace, and the same with all checks off. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <criterion/parameterized.h>
@@ -52,6 +52,24 @@ static size_t list_scenarios(char (*paths)[PATH_SIZE])
     return count;
 }
 
+static void run_twice(const struct scenario *scenario)
+{
+    struct run_result *result = heap_alloc(sizeof *result);
+    uint64_t hashes[3];
+    for (int i = 0; i < 3; i++) {
+        struct run_options options = {.checks = i < 2};
+        run_scenario(scenario, 0, &options, result);
+        hashes[i] = result->trace_hash;
+        if (i < 2) {
+            cr_assert(
+                result->pass, "%s: %s: %s", scenario->name, result->failed_check, result->evidence);
+        }
+    }
+    cr_assert(eq(u64, hashes[0], hashes[1]), "the second run of %s differs", scenario->name);
+    cr_assert(eq(u64, hashes[0], hashes[2]), "%s differs without checks", scenario->name);
+    heap_free(result);
+}
+
 ParameterizedTestParameters(scenarios, as_expected)
 {
     static char paths[FILES_MAX][PATH_SIZE];
@@ -67,19 +85,10 @@ ParameterizedTest(char (*path)[PATH_SIZE], scenarios, as_expected, .timeout = 30
     struct diag diag = {0};
     enum status loaded = scenario_load(&arena, *path, NULL, &scenario, &diag);
     cr_assert(loaded == OK, "%s: %s", *path, diag.text);
-    struct run_result *result = heap_alloc(sizeof *result);
-    uint64_t hashes[3];
-    for (int i = 0; i < 3; i++) {
-        struct run_options options = {.checks = i < 2};
-        run_scenario(scenario, 0, &options, result);
-        hashes[i] = result->trace_hash;
-        if (i < 2) {
-            cr_assert(result->pass, "%s: %s: %s", *path, result->failed_check, result->evidence);
-        }
+    run_twice(scenario);
+    for (size_t i = 1; i < scenario->state_store_count; i++) {
+        run_twice(scenario_under(&arena, scenario, i));
     }
-    cr_assert(eq(u64, hashes[0], hashes[1]), "the second run of %s differs", *path);
-    cr_assert(eq(u64, hashes[0], hashes[2]), "%s differs without checks", *path);
-    heap_free(result);
     arena_free(&arena);
 }
 
