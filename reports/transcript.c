@@ -87,6 +87,9 @@ static bool put_batch_words(const struct trace_record *record, struct buf *out)
                    record->b,
                    record->c);
         return true;
+    case EVENT_CONF_KEPT:
+        buf_printf(out, "the checkpoint's conf holds: %s", record->text);
+        return true;
     case EVENT_QUERY_ENDED:
         buf_printf(out, "query ended%s%s", record->text[0] == '\0' ? "" : ": ", record->text);
         return true;

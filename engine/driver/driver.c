@@ -33,6 +33,7 @@ static void tell_resumption(const struct query *query)
 static enum status start(struct query *query, struct diag *diag)
 {
     const struct driver_config *config = query->config;
+    query->overrides = config->overrides;
     TRY(plan_compile(&query->arena,
                      config->pipeline_file,
                      config->pipeline,

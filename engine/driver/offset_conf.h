@@ -11,16 +11,25 @@
 /* The object as JSON text, in `arena`. Pure. */
 const char *offset_conf_new(struct arena *arena, const struct options *options);
 
+/* What a stateful query takes from the checkpoint, whatever its options say today. */
+struct offset_conf {
+    int64_t partitions; /* of the shuffle and the state */
+    enum state_provider_kind provider;
+};
+
 /* What a stateful query must know of a recorded conf.
- * * path        the file, for messages
- * * partitions  of the shuffle and the state; unchanged where the conf does not say (Spark 2.1
- * wrote none: then the option holds, as in Spark) Errors: ERR_FAILED with `diag`: MALFORMED_LOG (no
- * JSON object of texts, no such number), UNSUPPORTED_STATE_FORMAT (state that this engine can
- * neither read nor write: another provider, codec, encoding, or aggregation state format 1). */
+ * * path      the file, for messages
+ * * recorded  what the options say; what the conf says over it. A conf without partitions (Spark
+ *             2.1) leaves them to the option, as Spark does. One without a provider is from before
+ *             there was a choice: its state is the memory provider's. Spark leaves that to the
+ *             option too, and would begin with an empty state
+ * Errors: ERR_FAILED with `diag`, `recorded` unchanged: MALFORMED_LOG (no JSON object of texts, no
+ * such number), UNSUPPORTED_STATE_FORMAT (state that this engine can neither read nor write: a
+ * provider of another name, codec, encoding, SST format, or aggregation state format 1). */
 MUST_CHECK enum status offset_conf_read(struct arena *arena,
                                         const char *path,
                                         const char *conf,
-                                        int64_t *partitions,
+                                        struct offset_conf *recorded,
                                         struct diag *diag);
 
 #endif

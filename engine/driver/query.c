@@ -69,7 +69,7 @@ on_register(struct query *query, connection_id connection, const struct message 
                                                      .executor = executor->id,
                                                      .pipeline_file = query->config->pipeline_file,
                                                      .pipeline = query->config->pipeline,
-                                                     .overrides = query->config->overrides};
+                                                     .overrides = query->overrides};
     query_send(query, connection, &message);
 }
 

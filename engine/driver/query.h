@@ -20,6 +20,7 @@ struct query {
     struct store *store;
     struct arena arena; /* lives as long as the query */
     struct plan *plan;
+    const struct option_override *overrides; /* what executors compile the plan under */
     uint64_t session; /* drawn at each driver start: what older sessions left behind is refused */
     char id[UUID_TEXT_SIZE]; /* the checkpoint's, for its life */
     const char *offsets_log; /* directories */

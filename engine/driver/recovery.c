@@ -296,29 +296,76 @@ static enum status restore_watermark(struct query *query, int64_t batch, struct 
     return recovery_check_watermarks(path, query->late_ms, query->watermark_ms, diag);
 }
 
-/* A stateful query goes on with the partitions that its state has, whatever the option says today.
- */
-static enum status restore_partitions(struct query *query, int64_t newest, struct diag *diag)
-{
-    if (query->plan->aggregation == NULL) {
-        return OK;
-    }
-    query->partitions = query->plan->options.shuffle_partitions;
-    if (query->conf != NULL) {
-        const char *path = arena_printf(&query->arena, "%s/%" PRId64, query->offsets_log, newest);
-        TRY(offset_conf_read(&query->arena, path, query->conf, &query->partitions, diag));
-    }
-    require(query->partitions > 0);
-    query->state_executors =
-        arena_alloc(&query->arena, (size_t)query->partitions * sizeof *query->state_executors);
-    return OK;
-}
-
 static void trace(struct query *query, enum engine_event event, int64_t batch, int64_t a)
 {
     const char *text = event == EVENT_QUERY_STARTED ? query->id : NULL;
     trace_event(&query->ports->trace,
                 &(struct trace_entry){.kind = (int)event, .batch = batch, .a = a, .text = text});
+}
+
+/* As Spark's OffsetSeqMetadata.setSessionConf warns. */
+static void
+tell_kept(struct query *query, const char *name, const char *asked, const char *recorded)
+{
+    const char *text =
+        arena_printf(&query->arena, "%s stays %s, %s was asked for", name, recorded, asked);
+    trace_event(&query->ports->trace,
+                &(struct trace_entry){.kind = EVENT_CONF_KEPT, .batch = -1, .text = text});
+}
+
+/* The provider that the checkpoint began with, for this driver and for its executors, which compile
+ * the plan themselves. Another one would find none of its own files, and begin with nothing. */
+static enum status
+keep_provider(struct query *query, enum state_provider_kind provider, struct diag *diag)
+{
+    static const char name[] = "spark.sql.streaming.stateStore.providerClass";
+    struct options *options = &query->plan->options;
+    if (options->state_provider == provider) {
+        return OK;
+    }
+    const char *recorded = options_provider_class(provider);
+    tell_kept(query, name, options_provider_class(options->state_provider), recorded);
+    size_t count = 0;
+    while (query->overrides != NULL && query->overrides[count].name != NULL) {
+        count++;
+    }
+    struct option_override *all = arena_alloc(&query->arena, (count + 2) * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        all[i] = query->overrides[i];
+    }
+    all[count] = (struct option_override){.name = name, .value = recorded};
+    query->overrides = all;
+    options->state_provider = provider;
+    return options_check(options, diag);
+}
+
+/* A stateful query goes on with the provider and the partitions that its state has, whatever the
+ * options say today. */
+static enum status restore_conf(struct query *query, int64_t newest, struct diag *diag)
+{
+    const struct options *options = &query->plan->options;
+    struct offset_conf recorded = {.partitions = options->shuffle_partitions,
+                                   .provider = options->state_provider};
+    if (query->plan->aggregation == NULL) {
+        return OK;
+    }
+    if (newest >= 0) {
+        const char *path = arena_printf(&query->arena, "%s/%" PRId64, query->offsets_log, newest);
+        const char *conf = query->conf == NULL ? "{}" : query->conf;
+        TRY(offset_conf_read(&query->arena, path, conf, &recorded, diag));
+        TRY(keep_provider(query, recorded.provider, diag));
+    }
+    if (recorded.partitions != options->shuffle_partitions) {
+        tell_kept(query,
+                  "spark.sql.shuffle.partitions",
+                  arena_printf(&query->arena, "%" PRId64, options->shuffle_partitions),
+                  arena_printf(&query->arena, "%" PRId64, recorded.partitions));
+    }
+    query->partitions = recorded.partitions;
+    require(query->partitions > 0);
+    query->state_executors =
+        arena_alloc(&query->arena, (size_t)query->partitions * sizeof *query->state_executors);
+    return OK;
 }
 
 /* The query's id: the sink knows its batches by it. */
@@ -397,7 +444,7 @@ enum status recovery_run(struct query *query, struct diag *diag)
     if (decision.kind == RECOVERY_NEXT) {
         TRY(restore_watermark(query, latest(&logs.commits), diag));
     }
-    TRY(restore_partitions(query, latest(&logs.offsets), diag));
+    TRY(restore_conf(query, latest(&logs.offsets), diag));
     TRY(make_durable(query, diag));
     query->next_batch = decision.batch;
     query->rerun = decision.kind == RECOVERY_RERUN;

@@ -47,6 +47,9 @@
     X(EVENT_STATE_CLEANED, "state-cleaned", "a: partition; b: first version kept; c: files")       \
     X(EVENT_MAINTENANCE_FAILED, "maintenance-failed", "a: partition; text: why")                   \
     X(EVENT_WATERMARK, "watermark", "when batch N is done; a: Wm(N+1), milliseconds; b: Wm(N)")    \
+    X(EVENT_CONF_KEPT,                                                                             \
+      "conf-kept",                                                                                 \
+      "the checkpoint's value is used, another was asked for; text: name, both values")            \
     X(EVENT_QUERY_ENDED, "query-ended", "text: error class, or empty")
 
 enum engine_event {

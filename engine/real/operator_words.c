@@ -43,6 +43,9 @@ bool operator_words(const struct trace_entry *entry, struct buf *line)
                    entry->b,
                    entry->c - 1);
         break;
+    case EVENT_CONF_KEPT:
+        buf_printf(line, "the checkpoint's conf holds: %s", text);
+        break;
     case EVENT_LOG_CHANGED:
         put_log_changed(entry, line, text);
         break;

@@ -25,6 +25,10 @@ Test(operator_words, say_what_was_lost)
                  words((struct trace_entry){
                      .kind = EVENT_EXECUTOR_LOST, .a = 2, .text = "connection broken"}),
                  "lost executor 2: connection broken"));
+    cr_assert(eq(str,
+                 words((struct trace_entry){.kind = EVENT_CONF_KEPT,
+                                            .text = "a.b stays 5, 7 was asked for"}),
+                 "the checkpoint's conf holds: a.b stays 5, 7 was asked for"));
 }
 
 Test(operator_words, most_events_are_no_news)

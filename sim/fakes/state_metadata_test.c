@@ -22,6 +22,7 @@ struct checking {
     struct schema buffer;
     int64_t partitions;
     bool fresh;
+    enum state_provider_kind provider;
     enum status status;
     struct diag diag;
 };
@@ -34,6 +35,7 @@ static void check(void *argument, const struct ports *ports)
         .key = checking->key, .buffer = checking->buffer, .event_time_key = -1};
     struct plan plan = *state_plan(10, 100);
     plan.aggregation = &aggregation;
+    plan.options.state_provider = checking->provider;
     checking->diag = (struct diag){0};
     checking->status = state_metadata_check(store_new(ports, STORE_DISK),
                                             &plan,
@@ -122,6 +124,61 @@ Test(state_metadata, a_new_query_does_not_start_over_the_state_of_another)
     cr_assert(eq(i64, state_run(&world, life).reached, 2));
     refused(usual(true), "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY", STATE "/2.delta");
     cr_assert(eq(int, run(usual(false)).status, OK));
+}
+
+static struct checking under(enum state_provider_kind provider)
+{
+    struct checking checking = usual(true);
+    checking.provider = provider;
+    return checking;
+}
+
+static void put_file(void *argument, const struct ports *ports)
+{
+    struct store *store = store_new(ports, STORE_DISK);
+    cr_assert(eq(int, store_put_over(store, argument, bytes_of_text("a file")), OK));
+}
+
+/* Of version 1 only: a first batch of this query that crashed, under the same provider. */
+Test(state_metadata, a_new_query_does_not_start_over_the_state_of_the_other_provider)
+{
+    static const struct {
+        char *path;
+        enum state_provider_kind of;
+        int64_t version;
+    } files[] = {{STATE "/1.delta", STATE_PROVIDER_HDFS, 1},
+                 {STATE "/1.zip", STATE_PROVIDER_ROCKSDB, 1},
+                 {STATE "/1.changelog", STATE_PROVIDER_ROCKSDB, 1},
+                 {STATE "/1_ab7bcd9a.zip", STATE_PROVIDER_ROCKSDB, 1},
+                 {STATE "/2.zip", STATE_PROVIDER_ROCKSDB, 2},
+                 {STATE "/12.changelog", STATE_PROVIDER_ROCKSDB, 12}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        end();
+        begin();
+        storage_world_run(&world, put_file, files[i].path);
+        for (int provider = 0; provider <= STATE_PROVIDER_ROCKSDB; provider++) {
+            struct checking checking = under((enum state_provider_kind)provider);
+            if (files[i].of == checking.provider && files[i].version == 1) {
+                cr_assert(eq(int, run(checking).status, OK), "%s", files[i].path);
+            } else {
+                refused(checking, "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY", files[i].path);
+            }
+        }
+    }
+}
+
+Test(state_metadata, what_is_no_state_file_does_not_matter)
+{
+    static char *const paths[] = {STATE "/SSTs/000008-a.sst",
+                                  STATE "/.2.zip.a.tmp",
+                                  STATE "/x.zip",
+                                  STATE "/2.zip.crc",
+                                  STATE "/2zip"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        storage_world_run(&world, put_file, paths[i]);
+    }
+    cr_assert(eq(int, run(under(STATE_PROVIDER_ROCKSDB)).status, OK));
+    cr_assert(eq(int, run(under(STATE_PROVIDER_HDFS)).status, OK));
 }
 
 Test(state_metadata, a_snapshot_of_a_first_batch_that_crashed_is_removed)
