@@ -1,0 +1,229 @@
+/* What a checkpoint of the state costs to write and to restore, against the number of keys, for
+ * each way to keep state: once in the simulator (virtual time, the cost table's) and once for real
+ * (POSIX files, the monotonic clock). The same code drives the same providers in both.
+ *
+ *     sim.cli.state_size_bench [--csv FILE] KEYS...
+ *
+ * All keys are written in the first batch; each later batch changes one in a hundred. "write" is
+ * what one such batch costs: its commit, and maintenance after it (snapshots, their upload, the
+ * removal of what is old), on average over whole cycles from snapshot to snapshot. "restore" is a
+ * new executor that has nothing and opens the newest version, half-way between two snapshots. Puts
+ * and gets of the batch itself are printed beside it: they are no part of the checkpoint.
+ *
+ * Exit code 1: the two worlds tell different stories (see `same_story`). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/document.h"
+#include "engine/base/heap.h"
+#include "sim/cli/state_size_world.h"
+
+enum { STORY_ROWS_MIN = 10000 };
+
+/* ---- a child for each -------------------------------------------------------------------------
+ */
+
+/* The most memory that this process ever had in use. */
+static int64_t peak_kib(void)
+{
+    char line[128];
+    long long kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    require(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "VmHWM:", 6) == 0) {
+            kib = strtoll(line + 6, NULL, 10);
+        }
+    }
+    (void)fclose(file);
+    return kib;
+}
+
+static void make_root(char *root, size_t size)
+{
+    const char *base = getenv("TMPDIR");
+    char path[256];
+    (void)snprintf(
+        root, size, "%s/aftershock-XXXXXX", base == NULL || *base == '\0' ? "/tmp" : base);
+    require(mkdtemp(root) != NULL);
+    (void)snprintf(path, sizeof path, "%s/shared", root);
+    require(mkdir(path, 0777) == 0);
+    (void)snprintf(path, sizeof path, "%s/local", root);
+    require(mkdir(path, 0777) == 0);
+}
+
+static void remove_root(const char *root)
+{
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        (void)execlp("rm", "rm", "-rf", root, (char *)NULL);
+        _exit(127);
+    }
+    require(waitpid(child, NULL, 0) == child);
+}
+
+static void work(struct job *job, const char *root, int result)
+{
+    document_setup();
+    options_defaults(&job->plan.options);
+    job->plan.options.checkpoint_location = CHECKPOINT;
+    job->plan.options.state_min_deltas_for_snapshot = job->variant->min_deltas;
+    job->plan.options.min_batches_to_retain = 2;
+    if (job->world == REAL) {
+        really(job, root);
+    } else {
+        simulate(job);
+    }
+    job->measured.peak_kib = peak_kib();
+    require(process_host.heap.blocks == 0);
+    require(write(result, &job->measured, sizeof job->measured) == (ssize_t)sizeof job->measured);
+    _exit(0);
+}
+
+/* In a process of its own, so that its peak of memory is its own. */
+static struct measured measure(const struct variant *variant, enum world world, uint64_t rows)
+{
+    struct job job = {.variant = variant, .world = world, .rows = rows};
+    struct measured measured = {0};
+    char root[200];
+    int ends[2];
+    make_root(root, sizeof root);
+    require(pipe(ends) == 0);
+    (void)fflush(NULL);
+    pid_t child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        work(&job, root, ends[1]);
+    }
+    (void)close(ends[1]);
+    require(read(ends[0], &measured, sizeof measured) == (ssize_t)sizeof measured);
+    (void)close(ends[0]);
+    require(waitpid(child, NULL, 0) == child);
+    remove_root(root);
+    return measured;
+}
+
+/* ---- the two stories --------------------------------------------------------------------------
+ */
+
+static void
+print_one(uint64_t rows, enum world world, size_t v, const struct measured *m, FILE *csv)
+{
+    (void)printf("%8llu keys, %-9s  %-22s  write %8.1f ms = commit %7.1f + maintenance %7.1f; "
+                 "restore %8.1f ms; rows %.1f ms; peak %lld MiB\n",
+                 (unsigned long long)rows,
+                 world_names[world],
+                 variants[v].name,
+                 m->write_us / 1e3,
+                 m->commit_us / 1e3,
+                 m->maintain_us / 1e3,
+                 m->restore_us / 1e3,
+                 m->rows_us / 1e3,
+                 (long long)m->peak_kib / 1024);
+    if (csv != NULL) {
+        (void)fprintf(csv,
+                      "%llu,%s,%zu,%.3f,%.3f,%.3f,%.3f,%.3f,%lld\n",
+                      (unsigned long long)rows,
+                      world_names[world],
+                      v,
+                      m->write_us / 1e3,
+                      m->restore_us / 1e3,
+                      m->commit_us / 1e3,
+                      m->maintain_us / 1e3,
+                      m->rows_us / 1e3,
+                      (long long)m->peak_kib / 1024);
+    }
+}
+
+struct story {
+    double took_us[WORLDS][VARIANTS];
+};
+
+/* Two that are closer than this in either world have no order. */
+static const double tie = 1.25;
+static const double ratio_max = 3;
+
+/* The same story: of each two ways, the one that is faster in the simulator is faster for real, and
+ * how many times faster differs by no more than a factor of 3. */
+static bool same_story(const char *what, uint64_t rows, const struct story *story)
+{
+    bool same = true;
+    double worst = 1;
+    for (size_t a = 0; a < VARIANTS; a++) {
+        for (size_t b = 0; b < VARIANTS; b++) {
+            double simulated = story->took_us[SIMULATED][a] / story->took_us[SIMULATED][b];
+            double real = story->took_us[REAL][a] / story->took_us[REAL][b];
+            double apart = simulated / real;
+            worst = apart > worst ? apart : worst;
+            if ((simulated > tie && real < 1 / tie) || apart > ratio_max) {
+                same = false;
+                (void)printf("  ANOTHER STORY: %s of \"%s\" beside \"%s\": %.2f times in the "
+                             "simulator, %.2f times for real\n",
+                             what,
+                             variants[a].name,
+                             variants[b].name,
+                             simulated,
+                             real);
+            }
+        }
+    }
+    (void)printf("%8llu keys, %s: ratios differ by a factor of %.2f at most (%.0f allowed)\n",
+                 (unsigned long long)rows,
+                 what,
+                 worst,
+                 ratio_max);
+    return same;
+}
+
+/* One size, all ways, both worlds. False: the worlds disagree. */
+static bool measure_size(uint64_t rows, FILE *csv)
+{
+    struct story writes;
+    struct story restores;
+    for (size_t v = 0; v < VARIANTS; v++) {
+        for (int w = 0; w < WORLDS; w++) {
+            struct measured measured = measure(&variants[v], (enum world)w, rows);
+            print_one(rows, (enum world)w, v, &measured, csv);
+            writes.took_us[w][v] = measured.write_us;
+            restores.took_us[w][v] = measured.restore_us;
+        }
+    }
+    if (rows < STORY_ROWS_MIN) {
+        return true; /* so few that latencies decide, which are another disk's */
+    }
+    bool same = same_story("write", rows, &writes);
+    return same_story("restore", rows, &restores) && same;
+}
+
+int main(int argc, char **argv)
+{
+    FILE *csv = NULL;
+    int first = 1;
+    bool same = true;
+    if (argc > 2 && strcmp(argv[1], "--csv") == 0) {
+        csv = fopen(argv[2], "we");
+        require(csv != NULL);
+        (void)fprintf(csv,
+                      "keys,world,way,write_ms,restore_ms,commit_ms,maintenance_ms,rows_ms,"
+                      "peak_mib\n");
+        first = 3;
+    }
+    if (first >= argc) {
+        (void)fprintf(stderr, "usage: sim.cli.state_size_bench [--csv FILE] KEYS...\n");
+        return 2;
+    }
+    for (int i = first; i < argc; i++) {
+        uint64_t rows = strtoull(argv[i], NULL, 10);
+        require(rows >= CHANGED_ONE_IN);
+        same = measure_size(rows, csv) && same;
+    }
+    if (csv != NULL) {
+        (void)fclose(csv);
+    }
+    return same ? 0 : 1;
+}
