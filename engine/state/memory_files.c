@@ -27,7 +27,8 @@ static bool leftover_name(struct arena *arena, const char *name, struct memory_f
         return false;
     }
     const char *inner = arena_copy(arena, name + 1, (size_t)(kind_end - name - 1));
-    return state_file_name(inner, &entry->version, &entry->kind);
+    return state_file_name(inner, &entry->version, &entry->kind) &&
+           !state_file_of_rocksdb(entry->kind);
 }
 
 enum status memory_files_list(struct memory_provider *provider,
@@ -44,7 +45,11 @@ enum status memory_files_list(struct memory_provider *provider,
     files->leftovers = arena_alloc(arena, found_count * sizeof *files->leftovers);
     for (size_t i = 0; i < found_count; i++) {
         struct memory_files_entry entry = {.name = found[i].name};
-        if (state_file_name(entry.name, &entry.version, &entry.kind)) {
+        bool known = state_file_name(entry.name, &entry.version, &entry.kind);
+        if (known && state_file_of_rocksdb(entry.kind)) {
+            continue; /* not this provider's to read or to remove */
+        }
+        if (known) {
             files->entries[files->count++] = entry;
         } else if (leftover_name(arena, entry.name, &entry)) {
             files->leftovers[files->leftover_count++] = entry;

@@ -159,7 +159,7 @@ static int visit(const char *path, const struct stat *status, int type, struct F
     int64_t version = 0;
     enum state_file_kind kind;
     const char *name = path + at->base;
-    if (type == FTW_F && state_file_name(name, &version, &kind)) {
+    if (type == FTW_F && state_file_name(name, &version, &kind) && !state_file_of_rocksdb(kind)) {
         check_state(path, version, kind);
     } else if (type == FTW_F && strcmp(name, "schema") == 0 &&
                strstr(path, "/_metadata/") != NULL) {

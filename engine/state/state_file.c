@@ -61,44 +61,58 @@ static const char *container_fault(struct bytes file)
     return "an LZ4 block is cut short or its checksum is wrong";
 }
 
-struct record {
-    struct bytes key;
-    struct bytes value; /* data NULL: a remove */
-    bool end;
-};
-
-static const char *
-take_record(enum state_file_kind kind, struct cursor *cursor, struct record *record)
+enum status
+state_file_content(struct bytes file, struct arena *arena, struct bytes *content, const char **what)
 {
-    *record = (struct record){0};
+    *what = NULL;
+    if (lz4_block_decode(file, arena, content) != OK) {
+        *what = container_fault(file);
+        return ERR_CORRUPT;
+    }
+    return OK;
+}
+
+const char *state_file_take(struct cursor *cursor, struct state_file_pair *pair)
+{
+    *pair = (struct state_file_pair){0};
     int32_t key_size = (int32_t)cursor_be32(cursor);
     if (cursor->failed) {
         return "the end marker is missing";
     }
-    record->end = key_size == END_OF_FILE;
-    if (record->end) {
+    pair->end = key_size == END_OF_FILE;
+    if (pair->end) {
         return NULL;
     }
     if (key_size < 0) {
         return "the size of a key is negative";
     }
-    record->key = cursor_take(cursor, (uint64_t)key_size);
+    pair->key = cursor_take(cursor, (uint64_t)key_size);
     int32_t value_size = (int32_t)cursor_be32(cursor);
     if (cursor->failed) {
         return "a key is longer than the file";
     }
-    if (value_size == REMOVED && kind == STATE_DELTA) {
+    if (value_size == REMOVED) {
         return NULL;
     }
     if (value_size < 0) {
         return "the size of a value is negative";
     }
-    record->value = cursor_take(cursor, (uint64_t)value_size);
-    if (cursor->failed) {
-        return "a value is longer than the file";
+    pair->value = cursor_take(cursor, (uint64_t)value_size);
+    return cursor->failed ? "a value is longer than the file" : NULL;
+}
+
+static const char *
+take_row(enum state_file_kind kind, struct cursor *cursor, struct state_file_pair *row)
+{
+    const char *what = state_file_take(cursor, row);
+    if (what != NULL || row->end) {
+        return what;
+    }
+    if (row->value.data == NULL && kind == STATE_SNAPSHOT) {
+        return "the size of a value is negative";
     }
     /* Spark before 2.3 wrote stray bytes behind a row, whose size is a multiple of 8. */
-    record->value.size -= record->value.size % VALUE_ALIGNMENT;
+    row->value.size -= row->value.size % VALUE_ALIGNMENT;
     return NULL;
 }
 
@@ -110,15 +124,12 @@ enum status state_file_read(enum state_file_kind kind,
                             const char **what)
 {
     struct bytes content = {0};
-    *what = NULL;
-    if (lz4_block_decode(file, arena, &content) != OK) {
-        *what = container_fault(file);
-        return ERR_CORRUPT;
-    }
+    require(!state_file_of_rocksdb(kind));
+    TRY(state_file_content(file, arena, &content, what));
     struct cursor cursor = cursor_of(content);
     while (true) {
-        struct record next;
-        *what = take_record(kind, &cursor, &next);
+        struct state_file_pair next;
+        *what = take_row(kind, &cursor, &next);
         if (*what != NULL) {
             return ERR_CORRUPT;
         }
@@ -131,7 +142,10 @@ enum status state_file_read(enum state_file_kind kind,
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-static const char *const suffixes[] = {[STATE_DELTA] = ".delta", [STATE_SNAPSHOT] = ".snapshot"};
+static const char *const suffixes[] = {[STATE_DELTA] = ".delta",
+                                       [STATE_SNAPSHOT] = ".snapshot",
+                                       [STATE_CHANGELOG] = ".changelog",
+                                       [STATE_ZIP] = ".zip"};
 
 const char *state_file_path(struct arena *arena,
                             const char *directory,
@@ -151,7 +165,15 @@ bool state_file_name(const char *name, int64_t *version, enum state_file_kind *k
             return false;
         }
     }
+    if (at == name || name[0] == '0') {
+        return false;
+    }
     *version = number;
-    *kind = strcmp(at, suffixes[STATE_SNAPSHOT]) == 0 ? STATE_SNAPSHOT : STATE_DELTA;
-    return at > name && name[0] != '0' && strcmp(at, suffixes[*kind]) == 0;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (strcmp(at, suffixes[i]) == 0) {
+            *kind = (enum state_file_kind)i;
+            return true;
+        }
+    }
+    return false;
 }
