@@ -53,11 +53,17 @@ void fake_storage_connect(struct fake_storage *storage, struct sim_process *proc
 /* ---- what may reach the trace ------------------------------------------------------------------
  */
 
-/* A state file, also under its temporary name. */
+/* A state file, also under its temporary name; and all of a state partition's local database: what
+ * RocksDB writes names the session and the second it was made in. */
 static bool state_file(const char *path)
 {
-    return strstr(path, "/state/") != NULL &&
-           (strstr(path, ".delta") != NULL || strstr(path, ".snapshot") != NULL);
+    static const char *const kinds[] = {".delta", ".snapshot", ".changelog", ".zip", ".sst"};
+    const char *state = strstr(path, "/state/");
+    bool found = state != NULL && strncmp(path, "/local/", 7) == 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        found = found || (state != NULL && strstr(state, kinds[i]) != NULL);
+    }
+    return found;
 }
 
 /* Bytes that hang on the version of a compression library. A Delta commit states the sizes and
