@@ -1,5 +1,5 @@
 # One Criterion program a test file, linked with no more than its folder may know. A contract suite
-# (engine/ports/X_contract.c) is compiled into every test whose name says so: X_fake_test.c.
+# (engine/ports/X_contract.c) is compiled into every test whose name says so: X_fake_test.c, X_memory_test.c.
 set(aftershock_link_engine aftershock_engine)
 set(aftershock_link_faults aftershock_faults)
 set(aftershock_link_scenarios aftershock_scenarios)
@@ -16,7 +16,7 @@ foreach(folder engine faults scenarios sim reports)
     string(REGEX REPLACE "\\.c$" "" name ${relative})
     string(REPLACE "/" "." name ${name})
     set(sources ${test})
-    if(test MATCHES "/([a-z]+)_(fake|real)_test\\.c$")
+    if(test MATCHES "/([a-z]+)_(fake|real|memory)_test\\.c$")
       list(APPEND sources ${CMAKE_SOURCE_DIR}/engine/ports/${CMAKE_MATCH_1}_contract.c)
     endif()
     add_executable(${name} ${sources})
