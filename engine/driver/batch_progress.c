@@ -71,12 +71,18 @@ static void gather_state(const struct task_set *result, struct progress_state *s
         state->rows_updated += done->rows_updated;
         state->rows_removed += done->rows_removed;
         state->rows_dropped_by_watermark += done->rows_dropped_by_watermark;
+        state->updates_us += done->updates_us;
+        state->removals_us += done->removals_us;
+        state->commit_us += done->commit_us;
+        for (size_t j = 0; j < STATE_CUSTOM_METRICS_MAX; j++) {
+            state->custom[j] += done->custom[j];
+        }
     }
 }
 
 void batch_progress_end(struct query *query, const struct batch *batch)
 {
-    struct progress_state state = {0};
+    struct progress_state state = {.provider = query->plan->options.state_provider};
     struct progress_batch told = {
         .id = query->id,
         .name = query->plan->name,

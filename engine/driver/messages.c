@@ -116,6 +116,12 @@ static void put_done(struct buf *out, const struct message_task_done *done)
     buf_zigzag(out, done->rows_updated);
     buf_zigzag(out, done->rows_removed);
     buf_zigzag(out, done->rows_dropped_by_watermark);
+    buf_le64(out, (uint64_t)done->updates_us);
+    buf_le64(out, (uint64_t)done->removals_us);
+    buf_le64(out, (uint64_t)done->commit_us);
+    for (size_t i = 0; i < STATE_CUSTOM_METRICS_MAX; i++) {
+        buf_le64(out, (uint64_t)done->custom[i]);
+    }
 }
 
 static void put_fetch(struct buf *out, const struct message_fetch_block *fetch)
@@ -334,6 +340,12 @@ static struct message_task_done take_done(struct cursor *cursor, struct arena *a
     done.rows_updated = take_count(cursor);
     done.rows_removed = take_count(cursor);
     done.rows_dropped_by_watermark = take_count(cursor);
+    done.updates_us = (int64_t)cursor_le64(cursor);
+    done.removals_us = (int64_t)cursor_le64(cursor);
+    done.commit_us = (int64_t)cursor_le64(cursor);
+    for (size_t i = 0; i < STATE_CUSTOM_METRICS_MAX; i++) {
+        done.custom[i] = (int64_t)cursor_le64(cursor);
+    }
     return done;
 }
 

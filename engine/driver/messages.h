@@ -9,8 +9,9 @@
  *   executor -> executor  FETCH_BLOCK, BLOCK
  *
  * Bytes: 'A' 0x01, kind (1 byte), then the kind's fields: integers as zigzag or LEB128, texts and
- * bytes behind their length. What depends on a compression library (a file's size and hash) has a
- * fixed width: no length, hence no cost on the wire, depends on it. Nothing may follow. Pure. */
+ * bytes behind their length. What depends on a compression library (a file's size and hash, what a
+ * state provider counts) or on the clock has a fixed width: no length, hence no cost on the wire,
+ * depends on it. Nothing may follow. Pure. */
 #ifndef ENGINE_DRIVER_MESSAGES_H
 #define ENGINE_DRIVER_MESSAGES_H
 
@@ -19,6 +20,7 @@
 #include "engine/plan/plan.h"
 #include "engine/sink/delta_sink.h"
 #include "engine/source/fingerprint.h"
+#include "engine/state/state_metrics.h"
 
 enum message_kind {
     MESSAGE_REGISTER = 1,
@@ -95,6 +97,10 @@ struct message_task_done {
     int64_t rows_updated;
     int64_t rows_removed;
     int64_t rows_dropped_by_watermark;
+    int64_t updates_us;
+    int64_t removals_us;
+    int64_t commit_us;
+    int64_t custom[STATE_CUSTOM_METRICS_MAX]; /* as state_custom_names of the provider */
 };
 
 /* One executor asks another for the block of (session, batch, map task, attempt) and a reduce

@@ -59,6 +59,11 @@ static struct message sample(enum message_kind kind)
     message.done.rows_updated = 13;
     message.done.rows_removed = 14;
     message.done.rows_dropped_by_watermark = 15;
+    message.done.updates_us = 16;
+    message.done.removals_us = 17;
+    message.done.commit_us = INT64_MAX;
+    message.done.custom[0] = -1;
+    message.done.custom[STATE_CUSTOM_METRICS_MAX - 1] = 19;
     message.failure = (struct message_failure){"DATA_LOSS", "offsets \"3\" are gone", -1, -1};
     message.partition = 199;
     message.fetch = (struct message_fetch_block){.request = UINT64_MAX,
@@ -169,6 +174,12 @@ Test(messages, task_messages_survive)
     cr_assert(eq(i64, back.done.rows_updated, 13));
     cr_assert(eq(i64, back.done.rows_removed, 14));
     cr_assert(eq(i64, back.done.rows_dropped_by_watermark, 15));
+    cr_assert(eq(i64, back.done.updates_us, 16));
+    cr_assert(eq(i64, back.done.removals_us, 17));
+    cr_assert(eq(i64, back.done.commit_us, INT64_MAX));
+    cr_assert(eq(i64, back.done.custom[0], -1));
+    cr_assert(eq(i64, back.done.custom[1], 0));
+    cr_assert(eq(i64, back.done.custom[STATE_CUSTOM_METRICS_MAX - 1], 19));
 
     message.done.file = (struct delta_file){0};
     back = round_trip(&message, &out, &arena);

@@ -121,24 +121,40 @@ static void put_event_time(struct buf *out, const struct progress_batch *batch)
     buf_text(out, "},");
 }
 
+static void put_custom(struct buf *out, const struct progress_state *state)
+{
+    size_t count = 0;
+    const char *const *names = state_custom_names(state->provider, &count);
+    buf_text(out, ",\"customMetrics\":{");
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "%s\"%s\":%" PRId64, i == 0 ? "" : ",", names[i], state->custom[i]);
+    }
+    buf_text(out, "}");
+}
+
 static void put_state(struct buf *out, const struct progress_state *state)
 {
     buf_text(out, "\"stateOperators\":[");
     if (state != NULL) {
         buf_printf(out,
                    "{\"operatorName\":\"stateStoreSave\",\"numRowsTotal\":%" PRId64
-                   ",\"numRowsUpdated\":%" PRId64
-                   ",\"allUpdatesTimeMs\":0,\"numRowsRemoved\":%" PRId64
-                   ",\"allRemovalsTimeMs\":0,\"commitTimeMs\":0,\"memoryUsedBytes\":%" PRId64
+                   ",\"numRowsUpdated\":%" PRId64 ",\"allUpdatesTimeMs\":%" PRId64
+                   ",\"numRowsRemoved\":%" PRId64 ",\"allRemovalsTimeMs\":%" PRId64
+                   ",\"commitTimeMs\":%" PRId64 ",\"memoryUsedBytes\":%" PRId64
                    ",\"numRowsDroppedByWatermark\":%" PRId64 ",\"numShufflePartitions\":%" PRId64
-                   ",\"numStateStoreInstances\":%" PRId64 "}",
+                   ",\"numStateStoreInstances\":%" PRId64,
                    state->rows,
                    state->rows_updated,
+                   state->updates_us / US_PER_MS,
                    state->rows_removed,
+                   state->removals_us / US_PER_MS,
+                   state->commit_us / US_PER_MS,
                    state->bytes,
                    state->rows_dropped_by_watermark,
                    state->partitions,
                    state->partitions);
+        put_custom(out, state);
+        buf_text(out, "}");
     }
     buf_text(out, "],");
 }

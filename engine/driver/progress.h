@@ -2,15 +2,15 @@
  * gives (spark-checkpoint 3.1): its names, order of keys and forms of numbers; maps are sorted,
  * empty ones are left out. Not durable, perhaps repeated: no oracle. Pure.
  *
- * What Spark has and this engine has not: allUpdatesTimeMs, allRemovalsTimeMs and commitTimeMs are
- * 0 (a process is one CPU here, and tasks report no times), customMetrics and observedMetrics are
- * empty, hence left out. */
+ * What Spark has and this engine has not: some of RocksDB's customMetrics (state_metrics.h), and
+ * observedMetrics, which are empty, hence left out. */
 #ifndef ENGINE_DRIVER_PROGRESS_H
 #define ENGINE_DRIVER_PROGRESS_H
 
 #include "engine/base/buf.h"
 #include "engine/base/uuid.h"
 #include "engine/source/offsets.h"
+#include "engine/state/state_metrics.h"
 
 /* An idle query says its last batch again at most this often (Spark:
  * spark.sql.streaming.noDataProgressEventInterval). */
@@ -65,6 +65,11 @@ struct progress_state { /* of the one stateful operator */
     int64_t rows_updated;
     int64_t rows_removed;
     int64_t rows_dropped_by_watermark;
+    int64_t updates_us; /* of all tasks together, as Spark adds them up */
+    int64_t removals_us;
+    int64_t commit_us;
+    enum state_provider_kind provider;
+    int64_t custom[STATE_CUSTOM_METRICS_MAX];
 };
 
 struct progress_batch {

@@ -90,10 +90,11 @@ Test(progress, whole_object_of_a_stateful_batch)
         "\"eventTime\":{\"avg\":\"2001-01-01T00:00:02.666Z\",\"max\":\"2001-01-01T00:00:05.000Z\","
         "\"min\":\"2001-01-01T00:00:01.000Z\",\"watermark\":\"2000-12-31T23:59:50.000Z\"},"
         "\"stateOperators\":[{\"operatorName\":\"stateStoreSave\",\"numRowsTotal\":9,"
-        "\"numRowsUpdated\":4,\"allUpdatesTimeMs\":0,\"numRowsRemoved\":3,"
-        "\"allRemovalsTimeMs\":0,\"commitTimeMs\":0,\"memoryUsedBytes\":720,"
+        "\"numRowsUpdated\":4,\"allUpdatesTimeMs\":21,\"numRowsRemoved\":3,"
+        "\"allRemovalsTimeMs\":1,\"commitTimeMs\":9,\"memoryUsedBytes\":720,"
         "\"numRowsDroppedByWatermark\":1,\"numShufflePartitions\":5,"
-        "\"numStateStoreInstances\":5}],"
+        "\"numStateStoreInstances\":5,\"customMetrics\":{\"loadedMapCacheHitCount\":4,"
+        "\"loadedMapCacheMissCount\":1,\"stateOnCurrentVersionSizeBytes\":720}}],"
         "\"sources\":[{\"description\":\"KafkaV2[Subscribe[flights]]\","
         "\"startOffset\":{\"flights\":{\"0\":10,\"1\":5}},"
         "\"endOffset\":{\"flights\":{\"0\":30,\"1\":25}},"
@@ -107,11 +108,28 @@ Test(progress, whole_object_of_a_stateful_batch)
                                          .bytes = 720,
                                          .rows_updated = 4,
                                          .rows_removed = 3,
-                                         .rows_dropped_by_watermark = 1};
+                                         .rows_dropped_by_watermark = 1,
+                                         .updates_us = 21999,
+                                         .removals_us = 1000,
+                                         .commit_us = 9001,
+                                         .custom = {4, 1, 720}};
     struct progress_batch batch = sample();
     batch.state = &state;
     run_trigger();
     cr_assert_str_eq(encode(&batch), expected);
+}
+
+Test(progress, custom_metrics_are_those_of_the_provider)
+{
+    const struct progress_state state = {.provider = STATE_PROVIDER_ROCKSDB,
+                                         .custom = {1, 2, 3, 4}};
+    struct progress_batch batch = sample();
+    batch.state = &state;
+    run_trigger();
+    cr_assert_not_null(strstr(encode(&batch),
+                              ",\"customMetrics\":{\"rocksdbFilesCopied\":1,"
+                              "\"rocksdbFilesReused\":2,\"rocksdbGetCount\":3,"
+                              "\"rocksdbPutCount\":4}}],"));
 }
 
 Test(progress, what_is_not_known_is_null_or_left_out)

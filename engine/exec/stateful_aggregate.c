@@ -186,15 +186,27 @@ emit_all(struct run *run, struct columns **emitted, struct stateful_metrics *met
     return OK;
 }
 
+/* The time since the last look at the clock. Somebody may set it back meanwhile. */
+static int64_t lap(const struct clock_port *clock, int64_t *mark_us)
+{
+    int64_t now_us = clock_now_us(clock);
+    int64_t took_us = now_us > *mark_us ? now_us - *mark_us : 0;
+    *mark_us = now_us;
+    return took_us;
+}
+
 static enum status run_all(struct run *run,
                            const struct groups *groups,
                            struct columns **output,
                            struct stateful_metrics *metrics)
 {
     struct columns *emitted = NULL;
+    int64_t began_us = clock_now_us(run->operator->clock);
     TRY(put_groups(run, groups, metrics));
+    metrics->updates_us = lap(run->operator->clock, &began_us);
     TRY(emit_all(run, &emitted, metrics));
     spend_rest(run);
+    metrics->removals_us = lap(run->operator->clock, &began_us);
     return operators_select(run->operator->plan, run->arena, emitted, output, run->diag);
 }
 

@@ -29,6 +29,8 @@ struct stateful_metrics { /* of lastProgress.stateOperators */
     int64_t rows_updated;
     int64_t rows_removed;
     int64_t rows_dropped_by_watermark;
+    int64_t updates_us;  /* allUpdatesTimeMs: merging and putting, what was read for it included */
+    int64_t removals_us; /* allRemovalsTimeMs: the scan, and removing what it found */
 };
 
 /* Apply a batch's groups to the state and give what it emits, as columns of plan->output in

@@ -150,6 +150,15 @@ static void compile(const char *group_by, const char *rest, const char *mode)
     "\"agg\": [{\"as\": \"n\", \"is\": \"count(*)\"}], \"select\": [{\"as\": \"s\", \"is\": "      \
     "\"window.start\"}, \"n\"]"
 
+/* A clock that moves by `step_us` with each look at it. */
+static int64_t step_us = 7;
+
+static int64_t look(void *self)
+{
+    static int64_t now_us = INT64_C(1000000);
+    return now_us += step_us;
+}
+
 struct outcome {
     enum status status;
     struct columns *rows;
@@ -159,7 +168,7 @@ struct outcome {
 /* A batch of records by the late and the eviction threshold, in seconds. */
 static struct outcome batch(const char *const *records, int64_t late, int64_t evict)
 {
-    static const struct clock_ops ops = {.spend = count_rows};
+    static const struct clock_ops ops = {.now_us = look, .spend = count_rows};
     const struct clock_port clock = {.ops = &ops};
     struct decoder *decoder = decoder_new(&arena, &plan->source, plan->mode);
     struct groups *groups = groups_new(&arena, plan->aggregation);
@@ -215,6 +224,18 @@ static void expect_metrics(struct outcome outcome, int64_t updated, int64_t remo
     cr_assert(eq(i64, outcome.metrics.rows_updated, updated));
     cr_assert(eq(i64, outcome.metrics.rows_removed, removed));
     cr_assert(eq(i64, outcome.metrics.rows_dropped_by_watermark, late));
+}
+
+Test(stateful_aggregate, its_two_halves_are_timed)
+{
+    compile(WINDOW, COUNT, "append");
+    struct outcome outcome = seconds(SECONDS(10, 11), 0, 0);
+    cr_assert(eq(i64, outcome.metrics.updates_us, 7));
+    cr_assert(eq(i64, outcome.metrics.removals_us, 7));
+    step_us = -7; /* somebody sets the clock back */
+    outcome = seconds(SECONDS(10, 11), 0, 0);
+    cr_assert(eq(i64, outcome.metrics.updates_us, 0));
+    cr_assert(eq(i64, outcome.metrics.removals_us, 0));
 }
 
 Test(stateful_aggregate, append_as_sparks_suite_has_it)

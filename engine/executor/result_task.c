@@ -153,8 +153,13 @@ static enum status apply(struct task_attempt *attempt,
     attempt->done.rows_updated = metrics.rows_updated;
     attempt->done.rows_removed = metrics.rows_removed;
     attempt->done.rows_dropped_by_watermark = metrics.rows_dropped_by_watermark;
+    attempt->done.updates_us = metrics.updates_us;
+    attempt->done.removals_us = metrics.removals_us;
     failpoint(FP_STATE_BEFORE, attempt->id.batch);
+    int64_t began_us = clock_now_us(aggregate.clock);
     TRY(state_store_commit(store, &attempt->diag));
+    int64_t ended_us = clock_now_us(aggregate.clock);
+    attempt->done.commit_us = ended_us > began_us ? ended_us - began_us : 0;
     failpoint(FP_STATE_AFTER, attempt->id.batch);
     return OK;
 }
@@ -174,8 +179,9 @@ static enum status run_state(struct task_attempt *attempt, struct columns **rows
     failpoint(FP_STATE_LOADED, batch);
     TRY(apply(attempt, store, groups, rows));
     struct state_metrics metrics = state_provider_metrics(provider, partition);
-    attempt->done.state_rows = metrics.rows;
+    attempt->done.state_rows = metrics.rows > 0 ? metrics.rows : 0; /* -1: Spark adds nothing */
     attempt->done.state_bytes = metrics.memory_bytes;
+    state_custom_values(plan->options.state_provider, &metrics, attempt->done.custom);
     return OK;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/checkpoint/store.h"
 #include "engine/plan/plan.h"
 #include "engine/ports/ports.h"
+#include "engine/state/state_metrics.h"
 
 struct state_provider; /* one an executor's session */
 struct state_store;    /* one version, open for one attempt */
@@ -83,15 +84,7 @@ MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag
 /* Undo everything; `store` is gone. Never suspends. */
 void state_store_abort(struct state_store *store);
 
-/* Of what is in the provider's cache and open, for lastProgress. */
-struct state_metrics {
-    int64_t rows;
-    int64_t memory_bytes;         /* logical: keys and values */
-    int64_t loaded_from_snapshot; /* how often since the provider began; loads from files */
-    int64_t loaded_deltas;
-    int64_t memory_hits;
-    int64_t memory_misses;
-};
+/* Of what is in the provider's cache and open. Never suspends. */
 struct state_metrics state_provider_metrics(const struct state_provider *provider,
                                             int64_t partition);
 

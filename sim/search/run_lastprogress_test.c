@@ -116,7 +116,17 @@ Test(lastprogress, its_fields_are_those_of_spark, .fini = drop, .timeout = 60)
     has_keys(json_array_get(json_object_get(line, "stateOperators"), 0),
              "operatorName numRowsTotal numRowsUpdated allUpdatesTimeMs numRowsRemoved "
              "allRemovalsTimeMs commitTimeMs memoryUsedBytes numRowsDroppedByWatermark "
-             "numShufflePartitions numStateStoreInstances");
+             "numShufflePartitions numStateStoreInstances customMetrics");
+    json_t *state = json_array_get(json_object_get(line, "stateOperators"), 0);
+    json_t *custom = json_object_get(state, "customMetrics");
+    has_keys(custom,
+             "loadedMapCacheHitCount loadedMapCacheMissCount stateOnCurrentVersionSizeBytes");
+    /* Batch 2 of 2 partitions: version 0 of each was no hit. */
+    cr_assert(eq(i64, number(custom, "loadedMapCacheMissCount"), 2));
+    cr_assert(eq(i64, number(custom, "loadedMapCacheHitCount"), 4));
+    cr_assert(eq(
+        i64, number(custom, "stateOnCurrentVersionSizeBytes"), number(state, "memoryUsedBytes")));
+    cr_assert(gt(i64, number(state, "commitTimeMs"), 0));
     has_keys(json_array_get(json_object_get(line, "sources"), 0),
              "description startOffset endOffset latestOffset numInputRows inputRowsPerSecond "
              "processedRowsPerSecond metrics");
