@@ -14,7 +14,8 @@ struct bytes {
 
 static inline struct bytes bytes_of(const void *data, size_t size)
 {
-    return (struct bytes){.data = (const uint8_t *)data, .size = size};
+    struct bytes bytes = {(const uint8_t *)data, size}; /* C++ reads this, too */
+    return bytes;
 }
 
 static inline struct bytes bytes_of_text(const char *text)

@@ -16,6 +16,7 @@
 #define maybe(condition) ((void)(condition))
 
 /* Hand the failure to the current process' `panic` hook; never returns. */
-_Noreturn void require_failed(const char *file, int line, const char *function, const char *text);
+__attribute__((noreturn)) void
+require_failed(const char *file, int line, const char *function, const char *text);
 
 #endif

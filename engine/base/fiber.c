@@ -163,7 +163,7 @@ void fiber_yield(void)
     }
 }
 
-_Noreturn void fiber_abandon(void)
+__attribute__((noreturn)) void fiber_abandon(void)
 {
     struct fiber *self = fibers.current;
     if (self == NULL) {

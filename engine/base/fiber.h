@@ -40,7 +40,7 @@ void fiber_on_thread_stack(void (*function)(void *argument), void *argument);
 
 /* Leave the running fiber for good, also out of fiber_on_thread_stack: fiber_resume returns, and
  * all that is left to do with the fiber is to drop it. How a killed process lets go. */
-_Noreturn void fiber_abandon(void);
+__attribute__((noreturn)) void fiber_abandon(void);
 
 /* Fibers that hold a stack now, and the most bytes that any stack has used (tests look at both; the
  * second walks all stacks). */

@@ -10,16 +10,18 @@
 #include "engine/base/heap.h"
 
 struct ports;
+struct native;
 
 enum process_role { ROLE_HOST, ROLE_DRIVER, ROLE_EXECUTOR };
 
 struct process {
     enum process_role role;
-    uint32_t id;          /* dense, unique in a world; never reused */
-    uint32_t incarnation; /* 0 at the first start of this actor, +1 at each restart */
-    const char *name;     /* "driver", "executor 1"; lives as long as the process */
-    struct heap heap;     /* every block the process owns; freed whole when it dies */
-    struct ports *ports;  /* the only doors; NULL for the host */
+    uint32_t id;            /* dense, unique in a world; never reused */
+    uint32_t incarnation;   /* 0 at the first start of this actor, +1 at each restart */
+    const char *name;       /* "driver", "executor 1"; lives as long as the process */
+    struct heap heap;       /* every block the process owns; freed whole when it dies */
+    struct native *natives; /* handles of libraries that it holds, newest first; see native.h */
+    struct ports *ports;    /* the only doors; NULL for the host */
 
     /* A broken invariant. Never returns. */
     void (*panic)(
