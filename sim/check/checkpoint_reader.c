@@ -162,21 +162,31 @@ struct numbers_reading {
     unsigned seen;
     int64_t values[2];
     int64_t partitions;
+    bool rocksdb;
 };
+
+static bool ends_with(struct bytes text, const char *end)
+{
+    size_t size = strlen(end);
+    return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
+}
 
 /* "conf": an object of texts. */
 static bool conf_member(struct json_pull *json, struct numbers_reading *reading)
 {
+    static const char rocksdb[] = ".RocksDBStateStoreProvider";
     if (pull_next(json) != PULL_OBJECT) {
         return false;
     }
     while (pull_member(json)) {
         bool partitions = pull_name_is(json, "spark.sql.shuffle.partitions");
+        bool provider = pull_name_is(json, "spark.sql.streaming.stateStore.providerClass");
         bool text = pull_next(json) == PULL_STRING;
         char digits[24];
         if (!text || (partitions && json->raw.size >= sizeof digits)) {
             return false;
         }
+        reading->rocksdb = reading->rocksdb || (provider && ends_with(json->raw, rocksdb));
         if (partitions) {
             memcpy(digits, json->raw.data, json->raw.size);
             digits[json->raw.size] = 0;
@@ -223,7 +233,8 @@ const char *checkpoint_offsets(struct bytes file,
         return "its second line is no JSON with batchWatermarkMs and batchTimestampMs";
     }
     *intent = (struct checkpoint_intent){.watermark_ms = reading.values[0],
-                                         .partitions = reading.partitions};
+                                         .partitions = reading.partitions,
+                                         .rocksdb = reading.rocksdb};
     const char *error = checkpoint_positions(next_line(&rest), topic, count, arena, positions);
     return error == NULL && rest.size > 0 ? "it has more lines than one source" : error;
 }

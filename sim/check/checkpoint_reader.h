@@ -30,6 +30,7 @@ const char *checkpoint_initial(
 struct checkpoint_intent {
     int64_t watermark_ms; /* batchWatermarkMs */
     int64_t partitions;   /* conf: spark.sql.shuffle.partitions; -1: not there */
+    bool rocksdb;         /* conf: the providerClass of the state is RocksDB's */
 };
 const char *checkpoint_offsets(struct bytes file,
                                const char *topic,

@@ -39,6 +39,11 @@ static const char golden_initial[] = "\0v1\n{\"flights\":{\"2\":0,\"1\":5,\"0\":
 static const char golden_offsets[] =
     "v1\n{\"batchWatermarkMs\":0,\"batchTimestampMs\":1719290655102,\"conf\":{\"spark.sql.shuffle."
     "partitions\":\"5\"}}\n{\"flights\":{\"2\":7,\"1\":8,\"0\":9}}";
+static const char rocksdb_offsets[] =
+    "v1\n{\"batchWatermarkMs\":0,\"batchTimestampMs\":1719290655102,\"conf\":{\"spark.sql."
+    "streaming.stateStore.providerClass\":\"org.apache.spark.sql.execution.streaming.state."
+    "RocksDBStateStoreProvider\",\"spark.sql.shuffle.partitions\":\"5\"}}\n"
+    "{\"flights\":{\"2\":7,\"1\":8,\"0\":9}}";
 
 #define BYTES(text) bytes_of(text, sizeof(text) - 1)
 
@@ -62,6 +67,10 @@ Test(checkpoint_reader, golden_files)
     cr_assert(eq(i64, next_ms, 0));
     cr_assert(eq(i64, intent.watermark_ms, 0));
     cr_assert(eq(i64, intent.partitions, 5));
+    cr_assert(not(intent.rocksdb));
+    cr_assert(checkpoint_offsets(
+                  BYTES(rocksdb_offsets), "flights", 3, &arena, positions, &intent) == NULL);
+    cr_assert(intent.rocksdb);
     cr_assert(eq(i64, positions[2], 7));
     arena_free(&arena);
 }

@@ -39,14 +39,17 @@ struct check_batch {
 struct check_state_file {
     bool present;
     bool judged;
+    bool broken;                 /* a zip: its SST files went bad, by nobody's violation */
     uint64_t hash;               /* of its bytes */
     struct oracle_digest digest; /* of a snapshot's rows */
+    const char **ssts;           /* a zip: paths of its SST files, in `kept` */
+    size_t sst_count;
 };
 
 /* The files of one partition, by version. */
 struct check_state {
-    struct check_state_file *deltas;
-    struct check_state_file *snapshots;
+    struct check_state_file *deltas;    /* or changelogs */
+    struct check_state_file *snapshots; /* or zips */
     size_t delta_capacity;
     size_t snapshot_capacity;
     size_t version_count; /* of both */
@@ -63,6 +66,7 @@ struct check_query {
     size_t batch_capacity;
     int64_t floor;                /* the first batch that was not purged */
     int64_t partitions;           /* of the shuffle, as its first offsets say; 0: not known */
+    bool rocksdb;                 /* the provider of its state, likewise */
     struct check_state *states;   /* one a partition */
     struct oracle_stream *stream; /* NULL: no batch of it is in the table yet */
     bool unstreamed;              /* a batch of it could not be computed: nothing behind it can */
@@ -260,7 +264,34 @@ void watermark_of_commit(struct checks *checks,
 /* Must a batch without data follow the last one of the current query? */
 bool stream_owes_batch(const struct checks *checks);
 
-/* ---- state_checks.c, state_losses.c: state files */
+/* ---- state_checks.c, state_snapshots.c, state_losses.c: state files */
+
+/* What the query's provider writes: a file of what a batch changed, a file of the whole. */
+enum state_file state_changes_kind(const struct check_query *query);
+enum state_file state_whole_kind(const struct check_query *query);
+/* A file of the whole appears; it is judged, when the oracle has come so far. */
+void state_snapshot_published(struct checks *checks,
+                              const struct check_query *query,
+                              int64_t partition,
+                              int64_t version,
+                              struct bytes content);
+void state_snapshot_judge(struct checks *checks,
+                          const struct check_query *query,
+                          int64_t partition,
+                          int64_t version);
+/* Would the zip and all its SST files outlive a crash of all machines? `*path` is the zip's, or of
+ * the file that would not; `*there`: it can be seen. */
+bool state_zip_durable(struct checks *checks,
+                       const struct check_query *query,
+                       int64_t partition,
+                       int64_t version,
+                       const char **path,
+                       bool *there);
+/* Is it still what it was? If not, it is broken. */
+void state_zip_after_crash(struct checks *checks,
+                           const struct check_query *query,
+                           int64_t partition,
+                           int64_t version);
 
 /* NULL: no such file was ever published. */
 struct check_state_file *state_file_known(const struct check_query *query,

@@ -225,7 +225,10 @@ static void offsets_published(struct checks *checks,
         checks_fail(checks, CHECK_ORACLE_RANGES, "%s: %s", path, error);
         return;
     }
-    query->partitions = query->partitions == 0 ? intent.partitions : query->partitions;
+    if (query->partitions == 0) { /* what its first offsets say holds for its whole life */
+        query->partitions = intent.partitions;
+        query->rocksdb = intent.rocksdb;
+    }
     plan_ends(checks, query, batch);
     watermark_of_offsets(checks, query, batch, &intent);
 }

@@ -170,7 +170,7 @@ add_entry(struct table *table, struct table_entries *entries, struct bytes key, 
 static const char *
 read_data(struct table *table, struct handle handle, struct table_entries *entries)
 {
-    struct bytes block;
+    struct bytes block = {0};
     const char *error = read_block(table, handle, &block);
     struct walk walk = {.cursor = cursor_of(block)};
     while (error == NULL && cursor_left(&walk.cursor) > 0) {
@@ -205,7 +205,7 @@ static struct handle take_index_value(struct table *table, struct walk *walk, st
 static const char *
 read_index(struct table *table, struct handle handle, struct table_entries *entries)
 {
-    struct bytes block;
+    struct bytes block = {0};
     const char *error = read_block(table, handle, &block);
     struct walk walk = {.cursor = cursor_of(block)};
     struct handle data = {.offset = 0};

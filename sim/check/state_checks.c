@@ -1,10 +1,9 @@
-/* The state's files: state-before-commit, state-rows, snapshot-replay, state-partition,
- * state-retained (spark-checkpoint 1.0, 1.8, 1.15 A10 to A15).
+/* The state's files: state-before-commit, state-rows, state-partition (spark-checkpoint 1.0, 1.8,
+ * 1.9, 1.15 A10 to A15). What holds a whole version is judged in state_snapshots.c.
  *
- * A delta is judged once, when the sink has committed its batch: only then is it known what the
- * batch read. By induction over the versions it is enough to hold its records against the oracle's
- * changes of that one batch; the whole is compared where there is a whole: at each snapshot, by a
- * digest without order. */
+ * A delta (RocksDB: a changelog) is judged once, when the sink has committed its batch: only then
+ * is it known what the batch read. By induction over the versions it is enough to hold its records
+ * against the oracle's changes of that one batch. */
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
 #include "sim/check/checks_internal.h"
@@ -15,6 +14,16 @@ static const char *
 path_of(struct checks *checks, int64_t partition, int64_t version, enum state_file kind)
 {
     return state_file_name_of(&checks->scratch, checks->checkpoint, partition, version, kind);
+}
+
+enum state_file state_changes_kind(const struct check_query *query)
+{
+    return query->rocksdb ? STATE_FILE_CHANGELOG : STATE_FILE_DELTA;
+}
+
+enum state_file state_whole_kind(const struct check_query *query)
+{
+    return query->rocksdb ? STATE_FILE_ZIP : STATE_FILE_SNAPSHOT;
 }
 
 static struct check_state *states_of(struct check_query *query)
@@ -42,7 +51,7 @@ file_made(struct check_state *state, int64_t version, enum state_file kind)
         memset(&state->snapshots[state->version_count], 0, more);
         state->version_count = count;
     }
-    return kind == STATE_FILE_DELTA ? &state->deltas[version] : &state->snapshots[version];
+    return state_file_whole(kind) ? &state->snapshots[version] : &state->deltas[version];
 }
 
 struct check_state_file *state_file_known(const struct check_query *query,
@@ -56,7 +65,7 @@ struct check_state_file *state_file_known(const struct check_query *query,
         return NULL;
     }
     const struct check_state *state = &query->states[partition];
-    return kind == STATE_FILE_DELTA ? &state->deltas[version] : &state->snapshots[version];
+    return state_file_whole(kind) ? &state->snapshots[version] : &state->deltas[version];
 }
 
 /* ---- one delta against the oracle's changes */
@@ -114,6 +123,7 @@ struct judgement {
     struct checks *checks;
     const struct oracle_stream *stream;
     int64_t version;
+    enum state_file kind;      /* of files of changes */
     int64_t partition;         /* that is looked at */
     const char *path;          /* its delta */
     struct last_records *last; /* one a partition; no slots: not to be judged */
@@ -123,7 +133,10 @@ struct judgement {
 static struct judgement
 judgement_of(struct checks *checks, const struct check_query *query, int64_t version)
 {
-    struct judgement at = {.checks = checks, .stream = query->stream, .version = version};
+    struct judgement at = {.checks = checks,
+                           .stream = query->stream,
+                           .version = version,
+                           .kind = state_changes_kind(query)};
     at.last = arena_alloc(&checks->scratch, (size_t)query->partitions * sizeof *at.last);
     return at;
 }
@@ -192,7 +205,7 @@ static void change_is_told(struct judgement *at, const struct oracle_change *cha
         checks_fail(at->checks,
                     CHECK_STATE_ROWS,
                     "%s does not %s the key %s",
-                    path_of(at->checks, partition, at->version, STATE_FILE_DELTA),
+                    path_of(at->checks, partition, at->version, at->kind),
                     there ? "have" : "remove",
                     described(at->checks, change->key->row));
     }
@@ -202,7 +215,7 @@ static void
 judge_records(struct judgement *at, int64_t partition, const struct state_records *records)
 {
     at->partition = partition;
-    at->path = path_of(at->checks, partition, at->version, STATE_FILE_DELTA);
+    at->path = path_of(at->checks, partition, at->version, at->kind);
     at->last[partition] = index_records(&at->checks->scratch, records);
     const struct last_records *last = &at->last[partition];
     checks_count(at->checks, CHECK_STATE_ROWS);
@@ -224,50 +237,6 @@ static void judge_changes(struct judgement *at)
     buf_free(&at->value);
 }
 
-/* ---- snapshots */
-
-static void judge_snapshot(struct checks *checks,
-                           const struct check_query *query,
-                           int64_t partition,
-                           int64_t version)
-{
-    struct check_state_file *file =
-        state_file_known(query, partition, version, STATE_FILE_SNAPSHOT);
-    bool known = query->stream != NULL && oracle_stream_next(query->stream) >= version;
-    if (file == NULL || !file->present || file->judged || query->unstreamed || !known) {
-        return;
-    }
-    file->judged = true;
-    struct oracle_digest expected = oracle_stream_digest(query->stream, version, partition);
-    checks_count(checks, CHECK_SNAPSHOT_REPLAY);
-    if (expected.rows != file->digest.rows || expected.sum != file->digest.sum) {
-        checks_fail(checks,
-                    CHECK_SNAPSHOT_REPLAY,
-                    "%s has %lld rows that are not the %lld which the deltas up to it add up to",
-                    path_of(checks, partition, version, STATE_FILE_SNAPSHOT),
-                    (long long)file->digest.rows,
-                    (long long)expected.rows);
-    }
-}
-
-static void read_snapshot(struct checks *checks,
-                          const char *path,
-                          struct bytes content,
-                          struct check_state_file *file)
-{
-    struct state_records records;
-    const char *error =
-        state_file_records(STATE_FILE_SNAPSHOT, content, &checks->scratch, &records);
-    file->digest = (struct oracle_digest){.rows = 0};
-    for (size_t i = 0; error == NULL && i < records.count; i++) {
-        oracle_digest_add(&file->digest, records.records[i].key, records.records[i].value);
-    }
-    if (error != NULL) {
-        checks_count(checks, CHECK_SNAPSHOT_REPLAY);
-        checks_fail(checks, CHECK_SNAPSHOT_REPLAY, "%s is not whole: %s", path, error);
-    }
-}
-
 /* ---- what appears */
 
 /* Over a delta that was judged only the same records may be written: a re-run is bit-equal. */
@@ -277,9 +246,10 @@ static void judge_again(struct checks *checks,
                         int64_t version,
                         struct bytes content)
 {
-    const char *path = path_of(checks, partition, version, STATE_FILE_DELTA);
+    enum state_file kind = state_changes_kind(query);
+    const char *path = path_of(checks, partition, version, kind);
     struct state_records records;
-    const char *error = state_file_records(STATE_FILE_DELTA, content, &checks->scratch, &records);
+    const char *error = state_file_records(kind, content, &checks->scratch, &records);
     checks_count(checks, CHECK_STATE_ROWS);
     if (error != NULL) {
         checks_fail(checks, CHECK_STATE_ROWS, "%s is written again, not whole: %s", path, error);
@@ -296,6 +266,37 @@ static void judge_again(struct checks *checks,
     }
 }
 
+/* Is it a file that the query's provider writes, of a partition that there is? */
+static bool belongs(struct checks *checks,
+                    const struct check_query *query,
+                    const char *path,
+                    enum state_file kind,
+                    int64_t partition,
+                    int64_t version)
+{
+    bool rocksdb = kind >= STATE_FILE_CHANGELOG;
+    if (rocksdb != query->rocksdb) {
+        checks_count(checks, CHECK_STATE_ROWS);
+        checks_fail(checks,
+                    CHECK_STATE_ROWS,
+                    "%s is written, but by the query's first offsets its state is %s",
+                    path,
+                    query->rocksdb ? "in RocksDB" : "not in RocksDB");
+        return false;
+    }
+    if (partition >= query->partitions || (kind != STATE_FILE_SST && version < 1) ||
+        version > INT32_MAX) {
+        checks_count(checks, CHECK_STATE_PARTITION);
+        checks_fail(checks,
+                    CHECK_STATE_PARTITION,
+                    "%s is written, but by the query's first offsets its state has %lld partitions",
+                    path,
+                    (long long)query->partitions);
+        return false;
+    }
+    return true;
+}
+
 void state_published(struct checks *checks,
                      const struct sim_process *by,
                      const char *path,
@@ -306,17 +307,9 @@ void state_published(struct checks *checks,
     enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
     struct check_query *query = checks_current(checks);
     if (kind == STATE_FILE_OTHER || query == NULL || !checks_stateful(checks) ||
-        query->partitions <= 0) {
-        return;
-    }
-    if (partition >= query->partitions || version < 1 || version > INT32_MAX) {
-        checks_count(checks, CHECK_STATE_PARTITION);
-        checks_fail(checks,
-                    CHECK_STATE_PARTITION,
-                    "%s is written, but by the query's first offsets its state has %lld partitions",
-                    path,
-                    (long long)query->partitions);
-        return;
+        query->partitions <= 0 || !belongs(checks, query, path, kind, partition, version) ||
+        kind == STATE_FILE_SST) {
+        return; /* an SST file is looked at with the zip that names it */
     }
     struct check_state_file *file = file_made(&states_of(query)[partition], version, kind);
     uint64_t hash = hash_bytes(content.data, content.size);
@@ -327,10 +320,9 @@ void state_published(struct checks *checks,
     if (by == NULL || same) {
         return; /* a crash undid a removal; or an attempt wrote what another one had */
     }
-    if (kind == STATE_FILE_SNAPSHOT) {
+    if (state_file_whole(kind)) {
         file->judged = false;
-        read_snapshot(checks, path, content, file);
-        judge_snapshot(checks, query, partition, version);
+        state_snapshot_published(checks, query, partition, version, content);
     } else if (again && !query->unstreamed) {
         judge_again(checks, query, partition, version, content);
     }
@@ -338,20 +330,42 @@ void state_published(struct checks *checks,
 
 /* ---- before the batch is in the table */
 
+/* Does something hold this version of a partition that would outlive a crash of all machines? If
+ * not, `*path` is what is missed, and `*there` whether it can be seen at all. */
+static bool holds(struct checks *checks,
+                  const struct check_query *query,
+                  int64_t partition,
+                  int64_t version,
+                  const char **path,
+                  bool *there)
+{
+    struct bytes content;
+    *path = path_of(checks, partition, version, state_changes_kind(query));
+    *there = checks_look(checks, *path, &content);
+    if ((*there && checks_durable(checks, *path)) || checks_is_damaged(checks, *path)) {
+        return true;
+    }
+    if (!query->rocksdb || *there) {
+        return false;
+    }
+    *path = path_of(checks, partition, version, STATE_FILE_ZIP);
+    return state_zip_durable(checks, query, partition, version, path, there);
+}
+
 void state_before_commit(struct checks *checks,
                          const struct check_query *query,
                          int64_t batch,
                          const char *before)
 {
     for (int64_t p = 0; p < query->partitions && checks_stateful(checks); p++) {
-        const char *path = path_of(checks, p, batch + 1, STATE_FILE_DELTA);
-        struct bytes content;
+        const char *path = NULL;
+        bool there = false;
+        bool held = holds(checks, query, p, batch + 1, &path, &there);
         if (checks_is_damaged(checks, path)) {
             continue;
         }
         checks_count(checks, CHECK_STATE_BEFORE_COMMIT);
-        bool there = checks_look(checks, path, &content);
-        if (!there || !checks_durable(checks, path)) {
+        if (!held) {
             checks_fail(checks,
                         CHECK_STATE_BEFORE_COMMIT,
                         "%s of batch %lld is there, but %s %s",
@@ -367,19 +381,18 @@ void state_before_commit(struct checks *checks,
 static void judge_partition(struct judgement *at, struct check_query *query, int64_t partition)
 {
     struct checks *checks = at->checks;
-    const char *path = path_of(checks, partition, at->version, STATE_FILE_DELTA);
+    const char *path = path_of(checks, partition, at->version, at->kind);
     struct bytes content;
     struct state_records records;
     if (checks_is_damaged(checks, path) || !checks_look(checks, path, &content)) {
         return;
     }
-    const char *error = state_file_records(STATE_FILE_DELTA, content, &checks->scratch, &records);
+    const char *error = state_file_records(at->kind, content, &checks->scratch, &records);
     if (error != NULL) {
         checks_fail(checks, CHECK_STATE_BEFORE_COMMIT, "%s is not whole: %s", path, error);
         return;
     }
-    struct check_state_file *file =
-        file_made(&states_of(query)[partition], at->version, STATE_FILE_DELTA);
+    struct check_state_file *file = file_made(&states_of(query)[partition], at->version, at->kind);
     file->present = true;
     file->judged = true;
     file->hash = hash_bytes(content.data, content.size);
@@ -402,6 +415,6 @@ void state_judge(struct checks *checks, struct check_query *query, int64_t batch
     }
     judge_changes(&at);
     for (int64_t p = 0; p < query->partitions; p++) {
-        judge_snapshot(checks, query, p, batch + 1);
+        state_snapshot_judge(checks, query, p, batch + 1);
     }
 }

@@ -27,17 +27,44 @@ static bool is_there(struct checks *checks, const char *path, const struct one_o
     return !checks_is_damaged(checks, path) && (with || checks_look(checks, path, &content));
 }
 
-static const char *
-hole(struct checks *checks, int64_t partition, int64_t version, const struct one_off *one_off)
+/* What keeps a file of the whole from being loaded; NULL: nothing. */
+static const char *unwhole(struct checks *checks,
+                           const struct check_query *query,
+                           int64_t partition,
+                           int64_t version,
+                           const struct one_off *one_off)
+{
+    const char *path = path_of(checks, partition, version, state_whole_kind(query));
+    const struct check_state_file *file =
+        state_file_known(query, partition, version, state_whole_kind(query));
+    if (!is_there(checks, path, one_off) || (file != NULL && file->broken)) {
+        return path;
+    }
+    for (size_t i = 0; file != NULL && i < file->sst_count; i++) {
+        if (!is_there(checks, file->ssts[i], one_off)) {
+            return file->ssts[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *hole(struct checks *checks,
+                        const struct check_query *query,
+                        int64_t partition,
+                        int64_t version,
+                        const struct one_off *one_off)
 {
     for (int64_t v = version; v > 0; v--) {
-        const char *snapshot = path_of(checks, partition, v, STATE_FILE_SNAPSHOT);
-        if (is_there(checks, snapshot, one_off)) {
+        const char *whole = unwhole(checks, query, partition, v, one_off);
+        if (whole == NULL) {
             return NULL;
         }
-        const char *delta = path_of(checks, partition, v, STATE_FILE_DELTA);
-        if (!is_there(checks, delta, one_off)) {
-            return delta;
+        const char *changes = path_of(checks, partition, v, state_changes_kind(query));
+        if (!is_there(checks, changes, one_off)) {
+            const struct check_state_file *file =
+                state_file_known(query, partition, v, state_changes_kind(query));
+            bool ever = !query->rocksdb || (file != NULL && file->hash != 0);
+            return ever ? changes : whole; /* without changelogs the zip is what is missed */
         }
     }
     return NULL;
@@ -50,7 +77,7 @@ const char *state_hole(struct checks *checks,
                        const char *without)
 {
     maybe(query->states == NULL);
-    return hole(checks, partition, version, &(struct one_off){.without = without});
+    return hole(checks, query, partition, version, &(struct one_off){.without = without});
 }
 
 static bool any_damaged(struct checks *checks, int64_t partition)
@@ -66,7 +93,7 @@ static int64_t newest_version(const struct check_query *query, int64_t partition
 {
     const struct check_state *state = &query->states[partition];
     for (size_t v = state->version_count; v > 0; v--) {
-        if (state->deltas[v - 1].present) {
+        if (state->deltas[v - 1].present || state->snapshots[v - 1].present) {
             return (int64_t)v - 1;
         }
     }
@@ -80,14 +107,17 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     int64_t version = -1;
     enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
     struct check_query *query = checks_current(checks);
-    struct check_state_file *file = kind == STATE_FILE_OTHER || query == NULL
-                                        ? NULL
-                                        : state_file_known(query, partition, version, kind);
-    if (file == NULL) {
+    bool known = kind != STATE_FILE_OTHER && query != NULL && query->states != NULL &&
+                 partition < query->partitions;
+    struct check_state_file *file =
+        known ? state_file_known(query, partition, version, kind) : NULL;
+    if (!known || (kind != STATE_FILE_SST && file == NULL)) {
         return;
     }
-    struct bytes content;
-    file->present = by == NULL && checks_look(checks, path, &content);
+    if (file != NULL) {
+        struct bytes content;
+        file->present = by == NULL && checks_look(checks, path, &content);
+    }
     if (by == NULL) {
         return;
     }
@@ -98,8 +128,8 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     checks_count(checks, CHECK_STATE_RETAINED);
     for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
         const char *missing = state_hole(checks, query, partition, v, path);
-        bool before =
-            missing == NULL || hole(checks, partition, v, &(struct one_off){.with = path}) == NULL;
+        bool before = missing == NULL ||
+                      hole(checks, query, partition, v, &(struct one_off){.with = path}) == NULL;
         if (missing != NULL && (before || !any_damaged(checks, partition))) {
             checks_fail(checks,
                         CHECK_STATE_RETAINED,
@@ -116,6 +146,21 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     }
 }
 
+/* What holds the version that the table's newest batch left: its bytes are as they were? */
+static bool is_same(struct checks *checks,
+                    const struct check_query *query,
+                    int64_t partition,
+                    int64_t version,
+                    const char **path)
+{
+    const struct check_state_file *file =
+        state_file_known(query, partition, version, state_changes_kind(query));
+    struct bytes content = {.data = NULL};
+    *path = path_of(checks, partition, version, state_changes_kind(query));
+    return !checks_look(checks, *path, &content) || file == NULL ||
+           hash_bytes(content.data, content.size) == file->hash;
+}
+
 /* What the table's newest batch left must still load. */
 void state_after_crash(struct checks *checks)
 {
@@ -126,15 +171,15 @@ void state_after_crash(struct checks *checks)
     }
     int64_t version = oracle_stream_next(query->stream);
     for (int64_t p = 0; p < query->partitions; p++) {
+        for (int64_t v = version; query->rocksdb && v > 0; v--) {
+            state_zip_after_crash(checks, query, p, v);
+        }
         if (any_damaged(checks, p)) {
             continue;
         }
+        const char *path = NULL;
         const char *missing = state_hole(checks, query, p, version, NULL);
-        const struct check_state_file *file = state_file_known(query, p, version, STATE_FILE_DELTA);
-        struct bytes content = {.data = NULL};
-        const char *path = path_of(checks, p, version, STATE_FILE_DELTA);
-        bool same = !checks_look(checks, path, &content) || file == NULL ||
-                    hash_bytes(content.data, content.size) == file->hash;
+        bool same = is_same(checks, query, p, version, &path);
         checks_count(checks, CHECK_STATE_BEFORE_COMMIT);
         if (missing != NULL || !same) {
             checks_fail(checks,

@@ -18,6 +18,11 @@ static const uint32_t checksum_seed = 0x9747b28c;
 
 /* ---- names */
 
+static const char *const endings[] = {[STATE_FILE_DELTA] = ".delta",
+                                      [STATE_FILE_SNAPSHOT] = ".snapshot",
+                                      [STATE_FILE_CHANGELOG] = ".changelog",
+                                      [STATE_FILE_ZIP] = ".zip"};
+
 static bool take_number(const char **text, int64_t *number)
 {
     size_t digits = strspn(*text, "0123456789");
@@ -40,12 +45,24 @@ state_file_of(const char *location, const char *path, int64_t *partition, int64_
         return STATE_FILE_OTHER;
     }
     const char *at = path + size + sizeof folder - 1;
-    if (!take_number(&at, partition) || *at++ != '/' || !take_number(&at, version)) {
+    *version = -1;
+    if (!take_number(&at, partition) || *at++ != '/') {
         return STATE_FILE_OTHER;
     }
-    return strcmp(at, ".delta") == 0      ? STATE_FILE_DELTA
-           : strcmp(at, ".snapshot") == 0 ? STATE_FILE_SNAPSHOT
-                                          : STATE_FILE_OTHER;
+    if (strncmp(at, "SSTs/", 5) == 0) {
+        const char *end = strrchr(at, '.');
+        bool plain = strchr(at + 5, '/') == NULL && at[5] != '.';
+        return plain && end != NULL && strcmp(end, ".sst") == 0 ? STATE_FILE_SST : STATE_FILE_OTHER;
+    }
+    if (!take_number(&at, version)) {
+        return STATE_FILE_OTHER;
+    }
+    for (int kind = STATE_FILE_DELTA; kind <= STATE_FILE_ZIP; kind++) {
+        if (strcmp(at, endings[kind]) == 0) {
+            return (enum state_file)kind;
+        }
+    }
+    return STATE_FILE_OTHER;
 }
 
 const char *state_file_name_of(struct arena *arena,
@@ -55,11 +72,17 @@ const char *state_file_name_of(struct arena *arena,
                                enum state_file kind)
 {
     return arena_printf(arena,
-                        "%s/state/0/%lld/%lld.%s",
+                        "%s/state/0/%lld/%lld%s",
                         location,
                         (long long)partition,
                         (long long)version,
-                        kind == STATE_FILE_DELTA ? "delta" : "snapshot");
+                        endings[kind]);
+}
+
+const char *
+state_sst_path(struct arena *arena, const char *location, int64_t partition, const char *name)
+{
+    return arena_printf(arena, "%s/state/0/%lld/SSTs/%s", location, (long long)partition, name);
 }
 
 /* ---- the container */
@@ -150,6 +173,14 @@ static void add_record(struct state_records *records,
     records->records[records->count++] = *record;
 }
 
+static bool drop_row_version(struct bytes *row)
+{
+    bool there = row->size > 0 && row->data[0] == 0;
+    row->data += there;
+    row->size -= there;
+    return there;
+}
+
 static const char *parse(enum state_file kind,
                          struct bytes content,
                          struct arena *arena,
@@ -168,12 +199,16 @@ static const char *parse(enum state_file kind,
         struct state_record record = {.value = {.data = NULL}};
         record.key = cursor_take(&cursor, key_size < 0 ? UINT64_MAX : (uint64_t)key_size);
         int32_t value_size = (int32_t)cursor_be32(&cursor);
-        bool removes = value_size == -1 && kind == STATE_FILE_DELTA;
+        bool removes = value_size == -1 && !state_file_whole(kind);
         if (!removes) {
             record.value = cursor_take(&cursor, value_size < 0 ? UINT64_MAX : (uint64_t)value_size);
         }
         if (cursor.failed) {
             return "a record has a length that cannot be";
+        }
+        if (kind == STATE_FILE_CHANGELOG &&
+            (!drop_row_version(&record.key) || (!removes && !drop_row_version(&record.value)))) {
+            return "a row does not begin with the byte 0";
         }
         add_record(records, &room, arena, &record);
     }

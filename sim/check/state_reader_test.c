@@ -25,7 +25,20 @@ Test(state_reader, names)
     cr_assert(eq(i64, version, 17));
     kind = state_file_of("/c", "/c/state/0/0/4.snapshot", &partition, &version);
     cr_assert(eq(int, kind, STATE_FILE_SNAPSHOT));
-    static const char *const others[] = {"/c/state/0/3/017.delta",
+    kind = state_file_of("/c", "/c/state/0/1/4.changelog", &partition, &version);
+    cr_assert(eq(int, kind, STATE_FILE_CHANGELOG));
+    kind = state_file_of("/c", "/c/state/0/1/5.zip", &partition, &version);
+    cr_assert(eq(int, kind, STATE_FILE_ZIP));
+    cr_assert(eq(i64, version, 5));
+    kind = state_file_of("/c", "/c/state/0/2/SSTs/000008-76d1.sst", &partition, &version);
+    cr_assert(eq(int, kind, STATE_FILE_SST));
+    cr_assert(eq(i64, partition, 2));
+    cr_assert(eq(i64, version, -1));
+    static const char *const others[] = {"/c/state/0/3/SSTs/.000008-76d1.sst",
+                                         "/c/state/0/3/SSTs/000008-76d1.log",
+                                         "/c/state/0/3/SSTs/x/000008-76d1.sst",
+                                         "/c/state/0/3/4_76d1.zip",
+                                         "/c/state/0/3/017.delta",
                                          "/c/state/0/3/17.delta.crc",
                                          "/c/state/0/3/.17.delta",
                                          "/c/state/0/_metadata/metadata",
@@ -117,4 +130,32 @@ Test(state_reader, a_file_that_is_cut_or_changed_is_refused)
     }
     arena_free(&arena);
     cr_assert(eq(sz, process_host.heap.blocks, 0));
+}
+
+/* Records of a changelog have a byte before each row; one without it is no row. */
+Test(state_reader, a_changelog)
+{
+    struct arena arena = {0};
+    struct buf records = {0};
+    struct buf file = {0};
+    static const uint8_t key[] = {0, 'k'};
+    static const uint8_t value[] = {0, 'v', 'w'};
+    state_file_record(&records, bytes_of(key, 2), bytes_of(value, 3));
+    state_file_record(&records, bytes_of(key, 2), (struct bytes){.data = NULL});
+    state_file_finish(&records, &file);
+    struct state_records found;
+    const char *error = state_file_records(STATE_FILE_CHANGELOG, buf_bytes(&file), &arena, &found);
+    cr_assert(error == NULL, "%s", error);
+    cr_assert(eq(sz, found.count, 2));
+    cr_assert(bytes_equal_text(found.records[0].key, "k"));
+    cr_assert(bytes_equal_text(found.records[0].value, "vw"));
+    cr_assert(zero(ptr, (void *)found.records[1].value.data));
+    buf_clear(&records);
+    buf_clear(&file);
+    state_file_record(&records, bytes_of(key + 1, 1), bytes_of(value, 3));
+    state_file_finish(&records, &file);
+    cr_assert(state_file_records(STATE_FILE_CHANGELOG, buf_bytes(&file), &arena, &found) != NULL);
+    buf_free(&records);
+    buf_free(&file);
+    arena_free(&arena);
 }

@@ -119,7 +119,8 @@ static struct step checkpoint_step(struct judging *judging, const struct judge_f
         step.rank = RANK_COMMITS;
         break;
     case CHECKPOINT_OTHER:
-        if (state_file_of(CHECKPOINT, step.path, &partition, &version) != STATE_FILE_OTHER) {
+        state_file_of(CHECKPOINT, step.path, &partition, &version);
+        if (version >= 0) { /* an SST file has none: it stands among the data */
             step.rank = RANK_STATE;
             step.batch = version - 1;
         }
