@@ -149,7 +149,7 @@ Test(state_reader, a_changelog)
     cr_assert(eq(sz, found.count, 2));
     cr_assert(bytes_equal_text(found.records[0].key, "k"));
     cr_assert(bytes_equal_text(found.records[0].value, "vw"));
-    cr_assert(zero(ptr, (void *)found.records[1].value.data));
+    cr_assert(found.records[1].value.data == NULL);
     buf_clear(&records);
     buf_clear(&file);
     state_file_record(&records, bytes_of(key + 1, 1), bytes_of(value, 3));
