@@ -2,8 +2,8 @@
  * fault model in sim/fakes/disk.c.
  *
  * Contract (engine/ports/disk_contract.c runs it against both):
- *   - write, rename, link, unlink, mkdir are visible to every reader of the same file system at
- * once;
+ *   - write, rename, link, unlink, mkdir, rmdir are visible to every reader of the same file system
+ * at once;
  *   - nothing is durable before fsync: fsync(file) makes bytes and size durable but not the name;
  *     fsync_dir makes the names in that directory durable but not the bytes of the files named;
  *   - close does not sync; it may report a late error, and the descriptor is gone either way;
@@ -50,6 +50,7 @@ struct disk_ops {
     enum status (*link)(void *self, const char *from, const char *to);
     enum status (*unlink)(void *self, const char *path);
     enum status (*mkdir)(void *self, const char *path);
+    enum status (*rmdir)(void *self, const char *path);
     enum status (*list)(void *self,
                         const char *directory,
                         struct arena *arena,
@@ -130,6 +131,12 @@ MUST_CHECK static inline enum status disk_unlink(const struct disk_port *port, c
 MUST_CHECK static inline enum status disk_mkdir(const struct disk_port *port, const char *path)
 {
     return port->ops->mkdir(port->self, path);
+}
+
+/* An empty directory; ERR_EXISTS when it is not empty, ERR_NOT_FOUND. */
+MUST_CHECK static inline enum status disk_rmdir(const struct disk_port *port, const char *path)
+{
+    return port->ops->rmdir(port->self, path);
 }
 
 MUST_CHECK static inline enum status disk_list(const struct disk_port *port,

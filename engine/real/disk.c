@@ -154,6 +154,12 @@ static enum status disk_mkdir_one(void *self, const char *path)
     return real_path(self, path, real) ? of_result(mkdir(real, 0777)) : ERR_IO;
 }
 
+static enum status disk_rmdir_one(void *self, const char *path)
+{
+    char real[PATH_MAX];
+    return real_path(self, path, real) ? of_result(rmdir(real)) : ERR_IO;
+}
+
 /* ---- directories */
 
 struct listing {
@@ -301,6 +307,7 @@ struct disk_port real_disk_port(struct real_disk *disk)
         .link = disk_link_file,
         .unlink = disk_unlink_file,
         .mkdir = disk_mkdir_one,
+        .rmdir = disk_rmdir_one,
         .list = disk_list_directory,
         .fsync_dir = disk_fsync_directory,
         .lock = disk_lock_file,

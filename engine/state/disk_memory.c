@@ -266,6 +266,22 @@ static bool is_directory(const struct disk_memory *disk, const char *path)
     return name != NULL && name->file == NULL;
 }
 
+static enum status remove_directory(void *self, const char *path)
+{
+    struct disk_memory *disk = self;
+    size_t size = strlen(path);
+    if (!is_directory(disk, path)) {
+        return ERR_NOT_FOUND;
+    }
+    for (size_t i = 0; i < disk->name_count; i++) {
+        if (lies_in(disk->names[i].path, path, size)) {
+            return ERR_EXISTS;
+        }
+    }
+    drop(disk, find(disk, path));
+    return OK;
+}
+
 static enum status list_directory(void *self,
                                   const char *directory,
                                   struct arena *arena,
@@ -315,6 +331,7 @@ static const struct disk_ops operations = {.open = open_file,
                                            .link = link_file,
                                            .unlink = unlink_file,
                                            .mkdir = make_directory,
+                                           .rmdir = remove_directory,
                                            .list = list_directory,
                                            .fsync_dir = fsync_directory,
                                            .lock = lock_file};

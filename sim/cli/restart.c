@@ -133,6 +133,7 @@ static const struct disk_ops read_only = {.open = file_open,
                                           .link = refuse_link,
                                           .unlink = refuse_path,
                                           .mkdir = refuse_path,
+                                          .rmdir = refuse_path,
                                           .list = file_list,
                                           .fsync_dir = sync_no_directory,
                                           .lock = refuse_path};

@@ -313,6 +313,7 @@ const struct disk_ops fake_disk_ops = {
     .link = disk_fake_link,
     .unlink = disk_fake_unlink,
     .mkdir = disk_fake_mkdir,
+    .rmdir = disk_fake_rmdir,
     .list = disk_fake_list,
     .fsync_dir = disk_fake_fsync_dir,
     .lock = disk_fake_lock,

@@ -42,6 +42,7 @@ enum status disk_fake_rename(void *self, const char *from, const char *to, bool 
 enum status disk_fake_link(void *self, const char *from, const char *to);
 enum status disk_fake_unlink(void *self, const char *path);
 enum status disk_fake_mkdir(void *self, const char *path);
+enum status disk_fake_rmdir(void *self, const char *path);
 enum status disk_fake_list(
     void *self, const char *path, struct arena *arena, struct disk_entry **entries, size_t *count);
 enum status disk_fake_fsync_dir(void *self, const char *path);

@@ -129,6 +129,31 @@ enum status disk_fake_mkdir(void *self, const char *path)
     return disk_call_end(&call, call.happens ? do_mkdir(&call) : OK);
 }
 
+static enum status do_rmdir(struct disk_call *call)
+{
+    struct disk_place place;
+    struct file_system *fs = disk_call_fs(call, call->path);
+    TRY(disk_call_find(call, call->path, &place));
+    if (place.inode == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (!place.inode->directory || place.directory == NULL) {
+        return ERR_INVALID;
+    }
+    if (place.inode->names.count > 0) {
+        return ERR_EXISTS;
+    }
+    directory_change(fs, place.directory, call->process->machine, place.name, NULL, NULL);
+    file_system_sweep(fs);
+    return OK;
+}
+
+enum status disk_fake_rmdir(void *self, const char *path)
+{
+    struct disk_call call = disk_call_begin(self, "rmdir", path, COST_DISK_NAME, 0);
+    return disk_call_end(&call, call.happens ? do_rmdir(&call) : OK);
+}
+
 /* ---- directories ---------------------------------------------------------------------------- */
 
 static size_t names_in(void *self, const char *path)

@@ -111,6 +111,7 @@ static bool changes_storage(const char *operation)
                                            "unlink",
                                            "fsync_dir",
                                            "mkdir",
+                                           "rmdir",
                                            "put",
                                            "put_if_absent",
                                            "remove"};
