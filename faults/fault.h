@@ -194,6 +194,7 @@ struct fault_event {
     int64_t for_us;                    /* pause, partition, slow */
     uint32_t times;                    /* io_error, throttle, disk_full: in a row; at least 1 */
     bool applied;                      /* lost_reply */
+    int64_t late_us;                   /* lost_reply: when, after it was sent; 0: at its time */
     enum unsynced unsynced;            /* crash of a machine */
     const struct option_override *set; /* start: the scenario's "set" and this
                                           event's on top, NULL-named end; NULL: as before */

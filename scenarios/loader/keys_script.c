@@ -150,6 +150,11 @@ static const struct key event_keys[] = {
     {.name = "applied",
      .kind = KEY_BOOL,
      .help = "lost_reply: whether the store did what was asked"},
+    {.name = "late",
+     .kind = KEY_DURATION,
+     .min = 1,
+     .help = "lost_reply, applied: the store did it so long after it was asked, whoever may have "
+             "written there meanwhile"},
     {.name = "unsynced",
      .kind = KEY_NAME,
      .names = names_unsynced,

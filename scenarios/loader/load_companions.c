@@ -23,6 +23,7 @@ static const struct {
     {"for", 0, VERB(FAULT_CRASH), TARGET_BROKER | TARGET_BROKER_MACHINE},
     {"times", 0, VERB(FAULT_IO_ERROR) | VERB(FAULT_DISK_FULL) | VERB(FAULT_THROTTLE), 0},
     {"applied", VERB(FAULT_LOST_REPLY), VERB(FAULT_LOST_REPLY), 0},
+    {"late", 0, VERB(FAULT_LOST_REPLY), 0},
     {"unsynced", 0, VERB(FAULT_CRASH), TARGET_DRIVER_MACHINE | TARGET_EXECUTOR_MACHINE},
     {"set", 0, VERB(FAULT_START), 0},
     {"path", VERB(FAULT_DAMAGE), VERB(FAULT_DAMAGE), 0},
@@ -104,6 +105,7 @@ enum status companions_check(const struct script *script)
     static const char *const keys[] = {"for",
                                        "times",
                                        "applied",
+                                       "late",
                                        "unsynced",
                                        "set",
                                        "path",
@@ -113,6 +115,13 @@ enum status companions_check(const struct script *script)
                                        "before"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         TRY(check_companion(script, keys[i]));
+    }
+    if (json_object_get(script->value, "late") != NULL &&
+        !value_bool(script->value, "applied", false)) {
+        return loader_fail(script->loader,
+                           false,
+                           script_place(script, ".late"),
+                           "contradicts \"applied\": false: what never happens is not late");
     }
     return check_partition(script);
 }
@@ -137,6 +146,7 @@ void companions_read(const struct script *script)
     event->for_us = value_duration_us(value, "for", 0);
     event->times = (uint32_t)value_int(value, "times", 1);
     event->applied = value_bool(value, "applied", false);
+    event->late_us = value_duration_us(value, "late", 0);
     event->unsynced =
         (enum unsynced)name_index(names_unsynced, value_text(value, "unsynced", "drawn"));
     const char *path = value_text(value, "path", NULL);

@@ -14,9 +14,10 @@
  *
  * Faults: a request fails with a status and no effect (throttling, an I/O error); or its answer is
  * lost: the caller waits until its request times out and knows nothing (ERR_UNKNOWN for what
- * changes something, ERR_TIMEOUT for what reads). Whether it took effect is the fault's word. With
- * noise on, half of those that take effect do so late, up to ten seconds after the caller gave up,
- * maybe after its death: a request that the caller has already sent a second time.
+ * changes something, ERR_TIMEOUT for what reads). Whether it took effect, and how much later, is
+ * the fault's word. With noise on, half of those that take effect do so late, up to ten seconds
+ * after the caller gave up, maybe after its death: a request that the caller has already sent a
+ * second time.
  *
  * Not modelled: multipart uploads, eventual lists, clones of S3 that ignore conditions. */
 #include "sim/fakes/objects.h"
@@ -249,6 +250,10 @@ static enum status change(const struct call *call, const struct request *request
     bool lost = call->fault.effect == OPERATION_LOSES_REPLY;
     if (call->fault.effect == OPERATION_FAILS || (lost && !call->fault.applied)) {
         return OK; /* nobody hears this */
+    }
+    if (lost && call->fault.late_us > 0) {
+        send_late(request, kernel_now_us(kernel) + call->fault.late_us);
+        return OK;
     }
     uint64_t actor = kernel_actor(call->process);
     uint64_t now_us = (uint64_t)kernel_now_us(kernel);

@@ -97,6 +97,22 @@ Test(objects_fake, a_lost_reply_hides_whether_it_happened)
     }
 }
 
+Test(objects_fake, a_lost_request_may_land_late)
+{
+    struct storage_world world;
+    storage_world_new(&world, 1, false);
+    struct storage_trigger trigger = {
+        .operation = "put_if_absent",
+        .nth = 1,
+        .times = 1,
+        .fault = {.effect = OPERATION_LOSES_REPLY, .applied = true, .late_us = 25000000}};
+    struct asked asked = ask_with(&world, trigger);
+    cr_assert(eq(int, asked.put, ERR_UNKNOWN));
+    cr_assert(eq(int, asked.get, ERR_NOT_FOUND));
+    cr_assert(eq(str, storage_world_look(&world, 0, "/k"), "v")); /* in the end */
+    storage_world_free(&world);
+}
+
 Test(objects_fake, under_noise_some_requests_arrive_after_the_caller_gave_up)
 {
     int late = 0;

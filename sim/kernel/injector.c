@@ -280,6 +280,7 @@ static void apply(const struct fault_event *event, struct operation_fault *fault
         fault->effect = OPERATION_LOSES_REPLY;
         fault->status = ERR_UNKNOWN;
         fault->applied = event->applied;
+        fault->late_us = event->late_us;
         return;
     }
     fault->effect = OPERATION_FAILS;

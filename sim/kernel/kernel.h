@@ -195,6 +195,7 @@ struct operation_fault {
     enum { OPERATION_OK, OPERATION_FAILS, OPERATION_LOSES_REPLY } effect;
     enum status status; /* OPERATION_FAILS */
     bool applied;       /* OPERATION_LOSES_REPLY */
+    int64_t late_us;    /* ... so long after it was sent; 0: at its time */
     int64_t delay_us;   /* added to the cost */
 };
 
