@@ -27,7 +27,7 @@ struct {
 /* ---- what went wrong ------------------------------------------------------------------------ */
 
 /* What the library says, without numbers that hang on compressed bytes or on memory: of a word that
- * names no file, each digit becomes '#'. */
+ * names no file ("/local/.../000008.sst", "table file 8"), each digit becomes '#'. */
 void describe(const Status &status, struct rocksdb_what *what)
 {
     std::string text = status.ToString();
@@ -35,7 +35,8 @@ void describe(const Status &status, struct rocksdb_what *what)
     while (word < text.size()) {
         size_t end = std::min(text.find_first_of(" :,;=", word), text.size());
         bool names_a_file = text.find('/', word) < end || text.find(".sst", word) < end ||
-                            text.find("MANIFEST", word) < end;
+                            text.find("MANIFEST", word) < end ||
+                            (word >= 5 && text.compare(word - 5, 5, "file ") == 0);
         for (size_t i = word; i < end && !names_a_file; i++) {
             text[i] = text[i] >= '0' && text[i] <= '9' ? '#' : text[i];
         }

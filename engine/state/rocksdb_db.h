@@ -117,6 +117,13 @@ MUST_CHECK enum status rocksdb_db_files(struct rocksdb_db *db,
 /* The checksum that rocksdb_file.crc32c would be of a file with this content. */
 uint32_t rocksdb_crc32c(struct bytes content);
 
+/* Does an SST file in `directory` read from its front to its end, with the checksum of each block?
+ * No database is opened. Errors: ERR_CORRUPT, ERR_IO; what it says. */
+MUST_CHECK enum status rocksdb_sst_verify(const struct disk_port *disk,
+                                          const char *directory,
+                                          const char *name,
+                                          struct rocksdb_what *what);
+
 /* All keys in ascending order, a slice at a time, so that the caller may suspend between slices.
  * Nothing may be written to the database meanwhile. */
 struct rocksdb_scan;
