@@ -321,3 +321,34 @@ enum status state_schema_json_types(struct bytes json, struct arena *arena, cons
     *types = keep(&text, arena);
     return valid ? OK : ERR_CORRUPT;
 }
+
+bool state_schema_of_types(const char *types, struct arena *arena, struct schema *schema)
+{
+    struct field *fields = arena_alloc(arena, (strlen(types) / 2 + 1) * sizeof *fields);
+    const char *parent = NULL;
+    const char *at = types;
+    *schema = (struct schema){.fields = fields};
+    while (*at != '\0') {
+        if (strncmp(at, "struct<", 7) == 0 && parent == NULL) {
+            at += 7;
+            parent = arena_printf(arena, "%zu", schema->count);
+        }
+        size_t size = strcspn(at, ",<>");
+        struct field *field = &fields[schema->count++];
+        *field = (struct field){.name = "", .parent = parent};
+        if (size == 0 || !type_parse(arena_copy(arena, at, size), &field->type)) {
+            return false;
+        }
+        at += size;
+        if (*at == '>' && parent != NULL) {
+            parent = NULL;
+            at++;
+        }
+        bool more = *at == ',' && at[1] != '\0';
+        if (!more && *at != '\0') {
+            return false;
+        }
+        at += more;
+    }
+    return parent == NULL;
+}

@@ -31,4 +31,8 @@ const char *state_schema_types(const struct schema *schema, struct arena *arena)
 MUST_CHECK enum status
 state_schema_json_types(struct bytes json, struct arena *arena, const char **types);
 
+/* The columns that such a text speaks of, without names. False: a type that no plan here can have.
+ */
+bool state_schema_of_types(const char *types, struct arena *arena, struct schema *schema);
+
 #endif

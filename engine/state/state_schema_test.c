@@ -230,6 +230,33 @@ Test(state_schema, types_are_compared_and_names_are_not)
     }
 }
 
+Test(state_schema, types_become_columns_again)
+{
+    static const char *const fine[] = {"",
+                                       "long",
+                                       "integer,string",
+                                       "struct<timestamp,timestamp>,string,long",
+                                       "struct<long>,struct<double>,struct<string,boolean>"};
+    static const char *const bad[] = {"long,",
+                                      ",long",
+                                      "struct<>",
+                                      "struct<long",
+                                      "long>",
+                                      "struct<long>string",
+                                      "struct<struct<long>>",
+                                      "(nested)",
+                                      "decimal(10,2)",
+                                      "array"};
+    struct schema schema;
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        cr_assert(state_schema_of_types(fine[i], &arena, &schema), "%s", fine[i]);
+        cr_assert(eq(str, state_schema_types(&schema, &arena), fine[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert(not(state_schema_of_types(bad[i], &arena, &schema)), "%s", bad[i]);
+    }
+}
+
 Test(state_schema, operator_metadata_is_sparks_to_the_byte)
 {
     struct buf out = {0};
