@@ -1,5 +1,6 @@
 /* The ports over the real world, one constructor and one destructor each: calls and error codes, no
- * policy. Memory of the current process. Used by real_process.c only. */
+ * policy. Memory of the current process. Used by real_process.c, and the disk by tools that read.
+ */
 #ifndef ENGINE_REAL_REAL_PORTS_H
 #define ENGINE_REAL_REAL_PORTS_H
 

@@ -166,14 +166,15 @@ fail_library(const struct reading *reading, enum status status, struct rocksdb_w
     if (strstr(what->text, "unique ID") != NULL) {
         return fail_other(reading, path);
     }
-    return fail(reading,
-                newer ? ERR_UNSUPPORTED : status,
-                path,
-                arena_printf(reading->reader->arena,
-                             newer
-                                 ? "RocksDB 7.8 cannot read it, a newer one may have written it: %s"
-                                 : "RocksDB cannot read it: %s",
-                             what->text[0] == '\0' ? status_text(status) : what->text));
+    return fail(
+        reading,
+        newer ? ERR_UNSUPPORTED : status,
+        path,
+        arena_printf(reading->reader->arena,
+                     newer ? "RocksDB 7.8 cannot read it, a newer one may have written it: %s. "
+                             "Go on with what wrote it, or restore a copy of the checkpoint"
+                           : "RocksDB cannot read it: %s",
+                     what->text[0] == '\0' ? status_text(status) : what->text));
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */

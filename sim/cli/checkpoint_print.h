@@ -21,7 +21,7 @@ bool checkpoint_print_rows(const struct checkpoint_parts *parts);
 /* The state's part of checkpoint_print. */
 void checkpoint_print_state(const struct checkpoint_parts *parts);
 /* What is wrong with the state at that version: a file missing or damaged, a partition without
- * files, versions ahead of every batch. NULL: nothing (RocksDB's is not looked into). */
+ * files, versions ahead of every batch. NULL: nothing. */
 const char *checkpoint_state_problem(const struct checkpoint_parts *parts);
 json_t *checkpoint_state_json(const struct checkpoint_parts *parts);
 

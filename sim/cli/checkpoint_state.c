@@ -45,12 +45,10 @@ static struct loaded load(const struct checkpoint_parts *parts,
                           const struct state_store_view *store)
 {
     struct loaded loaded = {.map = state_map_new()};
-    if (store->kind == STATE_KIND_ROCKSDB) {
-        loaded.error = "RocksDB, which is not decoded here";
-    } else {
-        loaded.error =
-            state_view_load(parts->state, store, checkpoint_state_version(parts), loaded.map);
-    }
+    int64_t version = checkpoint_state_version(parts);
+    const struct batch_view *commit = checkpoint_view_batch(parts->logs, version - 1);
+    loaded.error = state_view_load(
+        parts->state, store, version, commit == NULL ? NULL : commit->state_ids, loaded.map);
     return loaded;
 }
 
@@ -97,9 +95,6 @@ static const char *store_problem(const struct checkpoint_parts *parts,
                             "run, or the logs were restored",
                             store->directory,
                             newest);
-    }
-    if (store->kind == STATE_KIND_ROCKSDB) {
-        return NULL;
     }
     struct loaded loaded = load(parts, store);
     state_map_free(loaded.map);
@@ -159,20 +154,39 @@ static void print_some_rows(struct arena *arena,
     }
 }
 
+/* The SST files that the newest zip names: "2 in 4.zip". */
+static const char *ssts_text(struct state_view *state, const struct state_store_view *store)
+{
+    struct state_zip_view *zips = NULL;
+    size_t count = state_view_zips(state, store, &zips);
+    if (count == 0) {
+        return "-";
+    }
+    const struct state_zip_view *newest = &zips[count - 1];
+    return newest->error != NULL ? "not readable"
+                                 : arena_printf(&state->arena,
+                                                "%zu in %" PRId64 ".zip",
+                                                newest->snapshot.sst_count,
+                                                newest->version);
+}
+
 static void add_store(struct text_table *table,
-                      struct arena *arena,
+                      struct state_view *state,
                       const struct state_store_view *store,
                       const struct loaded *loaded)
 {
-    bool rocksdb = store->kind == STATE_KIND_ROCKSDB;
+    struct arena *arena = &state->arena;
     text_table_cell(table, arena_printf(arena, "%" PRId64, store->partition));
     text_table_cell(table, versions_text(arena, store, false));
     text_table_cell(table, versions_text(arena, store, true));
+    if (store->kind == STATE_KIND_ROCKSDB) {
+        text_table_cell(table, ssts_text(state, store));
+    }
     text_table_cell(table,
                     loaded->error != NULL
-                        ? (rocksdb ? "not decoded" : "not readable")
+                        ? "not readable"
                         : arena_printf(arena, "%" PRId64, state_map_count(loaded->map)));
-    if (loaded->error != NULL && !rocksdb) {
+    if (loaded->error != NULL) {
         text_table_line(table, arena_printf(arena, "  %s", loaded->error));
     }
 }
@@ -183,6 +197,9 @@ print_titles(struct text_table *table, struct arena *arena, bool rocksdb, int64_
     text_table_cell(table, "partition");
     text_table_cell(table, rocksdb ? "changelogs" : "deltas");
     text_table_cell(table, rocksdb ? "zips" : "snapshots");
+    if (rocksdb) {
+        text_table_cell(table, "SST files");
+    }
     text_table_cell(table, arena_printf(arena, "rows at version %" PRId64, version));
 }
 
@@ -202,8 +219,8 @@ static void print_group(const struct checkpoint_parts *parts, size_t first, size
     struct arena *arena = &state->arena;
     const struct state_store_view *stores = state->stores;
     struct state_schema_view schema;
-    struct text_table table = {.columns = 4, .right = 1};
     bool rocksdb = stores[first].kind == STATE_KIND_ROCKSDB;
+    struct text_table table = {.columns = rocksdb ? 5 : 4, .right = 1};
     int64_t shown = 0;
     int64_t rows = 0;
     state_view_schema(state, &stores[first], &schema);
@@ -213,12 +230,12 @@ static void print_group(const struct checkpoint_parts *parts, size_t first, size
     struct arena scratch = {0};
     for (size_t i = first; i < end; i++) {
         struct loaded loaded = load(parts, &stores[i]);
-        add_store(&table, arena, &stores[i], &loaded);
+        add_store(&table, state, &stores[i], &loaded);
         rows += loaded.error == NULL ? state_map_count(loaded.map) : 0;
         state_map_free(loaded.map);
     }
     text_table_print(&table, "    ");
-    for (size_t i = first; i < end && shown < ROWS_SHOWN && !rocksdb; i++) {
+    for (size_t i = first; i < end && shown < ROWS_SHOWN; i++) {
         struct loaded loaded = load(parts, &stores[i]);
         if (loaded.error == NULL) {
             print_some_rows(&scratch, &schema, loaded.map, &shown);
@@ -272,6 +289,33 @@ static json_t *versions_json(const struct state_store_view *store, bool snapshot
     return array;
 }
 
+/* Each zip with the SST files that it names. */
+static json_t *archives_json(struct state_view *state, const struct state_store_view *store)
+{
+    json_t *array = json_array();
+    struct state_zip_view *zips = NULL;
+    size_t count = state_view_zips(state, store, &zips);
+    for (size_t i = 0; i < count; i++) {
+        json_t *zip = json_object();
+        json_t *ssts = json_array();
+        (void)json_object_set_new(zip, "file", json_string(zips[i].name));
+        (void)json_object_set_new(zip, "numKeys", json_integer(zips[i].snapshot.key_count));
+        for (size_t k = 0; zips[i].error == NULL && k < zips[i].snapshot.sst_count; k++) {
+            const struct rocksdb_sst *sst = &zips[i].snapshot.ssts[k];
+            json_t *one = json_object();
+            (void)json_object_set_new(one, "localFileName", json_string(sst->local_name));
+            (void)json_object_set_new(one, "dfsSstFileName", json_string(sst->dfs_name));
+            (void)json_object_set_new(one, "sizeBytes", json_integer(sst->size));
+            (void)json_array_append_new(ssts, one);
+        }
+        (void)json_object_set_new(zip, "sstFiles", ssts);
+        (void)json_object_set_new(
+            zip, "error", zips[i].error == NULL ? json_null() : json_string(zips[i].error));
+        (void)json_array_append_new(array, zip);
+    }
+    return array;
+}
+
 static json_t *store_json(const struct checkpoint_parts *parts,
                           const struct state_store_view *store)
 {
@@ -284,6 +328,9 @@ static json_t *store_json(const struct checkpoint_parts *parts,
     (void)json_object_set_new(
         object, rocksdb ? "changelogs" : "deltas", versions_json(store, false));
     (void)json_object_set_new(object, rocksdb ? "zips" : "snapshots", versions_json(store, true));
+    if (rocksdb) {
+        (void)json_object_set_new(object, "archives", archives_json(parts->state, store));
+    }
     (void)json_object_set_new(object, "version", json_integer(checkpoint_state_version(parts)));
     (void)json_object_set_new(object,
                               "rows",

@@ -62,7 +62,7 @@ static const struct {
     const char *path;
     int kind; /* enum recovery_kind; -1: refused */
     int64_t batch;
-    int64_t rows;     /* of the state that a restart loads, all stores; -1: RocksDB */
+    int64_t rows;     /* of the state that a restart loads, all stores */
     const char *some; /* part of its rows, or of the refusal */
 } golden[] = {
     {GOLDEN "/checkpoint-version-4.0.0/hdfs/agg", RECOVERY_NEXT, 4, 6, "\"value\":{\"count\":"},
@@ -72,9 +72,13 @@ static const struct {
      18,
      "{\"leftId\":4,\"leftTime\":\"1970-01-01T00:00:04.000Z\",\"matched\":true}"},
     {GOLDEN "/checkpoint-version-4.0.0/hdfs/limit", RECOVERY_NEXT, 4, 1, "{"},
-    {GOLDEN "/checkpoint-version-4.0.0/rocksdb/agg", RECOVERY_NEXT, 4, -1, ""},
-    {GOLDEN "/checkpoint-version-4.0.0-checkpoint-v2/rocksdb/join2", RECOVERY_NEXT, 5, -1, ""},
-    {GOLDEN "/checkpoint-version-4.0.0-tws-avro", RECOVERY_NEXT, 2, -1, ""},
+    {GOLDEN "/checkpoint-version-4.0.0/rocksdb/agg", RECOVERY_NEXT, 4, 6, "\"value\":{\"count\":"},
+    {GOLDEN "/checkpoint-version-4.0.0-checkpoint-v2/rocksdb/join2",
+     RECOVERY_NEXT,
+     5,
+     18,
+     "{\"leftId\":4,\"leftTime\":\"1970-01-01T00:00:04.000Z\",\"matched\":true}"},
+    {GOLDEN "/checkpoint-version-4.0.0-tws-avro", RECOVERY_NEXT, 2, 2, "0x04"},
     {GOLDEN "/checkpoint-version-3.5.1-streaming-deduplication", RECOVERY_NEXT, 2, 2, "{"},
     {GOLDEN "/checkpoint-version-2.3.1-without-commit-log-metadata", RECOVERY_NEXT, 2, 2, "0x"},
     {GOLDEN "/checkpoint-test-offsetId-commitId-inconsistent", -1, 0, 0, "batch 3 doesn't exist"},
@@ -94,12 +98,10 @@ static int64_t rows_of(struct opened *opened, struct buf *text)
         const struct state_store_view *store = &opened->state.stores[i];
         struct state_schema_view schema;
         struct state_map *map = state_map_new();
-        if (store->kind == STATE_KIND_ROCKSDB) {
-            state_map_free(map);
-            return -1;
-        }
-        const char *error =
-            state_view_load(&opened->state, store, checkpoint_state_version(&opened->parts), map);
+        int64_t version = checkpoint_state_version(&opened->parts);
+        const struct batch_view *commit = checkpoint_view_batch(&opened->logs, version - 1);
+        const char *error = state_view_load(
+            &opened->state, store, version, commit == NULL ? NULL : commit->state_ids, map);
         cr_assert(error == NULL, "%s", error);
         state_view_schema(&opened->state, store, &schema);
         const struct state_pair *pairs = state_map_sorted(map, &opened->state.arena);
@@ -144,6 +146,59 @@ Test(checkpoint_view, what_spark_wrote)
         buf_free(&text);
         close_it(&opened);
     }
+}
+
+/* ---- RocksDB files that do not read */
+
+static void run_in(const char *directory, const char *line)
+{
+    char command[512];
+    (void)snprintf(command, sizeof command, "cd %s && %s", directory, line);
+    cr_assert(eq(int, system(command), 0), "%s", command);
+}
+
+static const char *problem_of(struct opened *opened, const char *path)
+{
+    open_at(opened, path);
+    const char *problem = checkpoint_state_problem(&opened->parts);
+    cr_assert(problem != NULL);
+    return problem;
+}
+
+/* Byte 12 before the end of an SST is the version of its format. */
+Test(checkpoint_view, rocksdb_files_that_do_not_read_are_named)
+{
+    struct opened opened;
+    struct state_zip_view *zips = NULL;
+    char path[256];
+    if (access(TARBALL, R_OK) != 0) {
+        cr_skip("no " TARBALL);
+    }
+    (void)snprintf(path, sizeof path, "tar xzf " TARBALL " -C %s", root);
+    cr_assert(eq(int, system(path), 0));
+    (void)snprintf(path, sizeof path, "%s/" GOLDEN "/checkpoint-version-4.0.0/rocksdb/agg", root);
+    run_in(path,
+           "cd state/0/1 && rm 1.changelog && for f in SSTs/*.sst; do printf '\\011' | "
+           "dd of=$f bs=1 seek=$(($(wc -c <$f) - 12)) conv=notrunc status=none; done");
+    const char *problem = problem_of(&opened, path);
+    cr_assert(strstr(problem, "/state/0/1/SSTs/0") != NULL, "%s", problem);
+    cr_assert(strstr(problem, "a newer one may have written it") != NULL, "%s", problem);
+    cr_assert(strstr(problem, "Go on with what wrote it") != NULL, "%s", problem);
+    cr_assert(eq(sz, state_view_zips(&opened.state, &opened.state.stores[1], &zips), 2));
+    cr_assert(eq(i64, zips[1].version, 4));
+    cr_assert(eq(sz, zips[1].snapshot.sst_count, 2));
+    cr_assert(zips[1].error == NULL);
+    close_it(&opened);
+    run_in(path, "rm state/0/1/SSTs/*");
+    problem = problem_of(&opened, path);
+    cr_assert(strstr(problem, "it is missing; 4.zip needs it") != NULL, "%s", problem);
+    close_it(&opened);
+    run_in(path, "echo >state/0/1/4.zip");
+    problem = problem_of(&opened, path);
+    cr_assert(strstr(problem, "/state/0/1/4.zip is damaged: it is no zip") != NULL, "%s", problem);
+    cr_assert(eq(sz, state_view_zips(&opened.state, &opened.state.stores[1], &zips), 2));
+    cr_assert(zips[1].error != NULL);
+    close_it(&opened);
 }
 
 /* ---- a small one of our own */

@@ -210,6 +210,7 @@ enum status state_view_open(struct state_view *view, const char *checkpoint, str
 
 void state_view_close(struct state_view *view)
 {
+    state_reader_free(view->reader);
     arena_free(&view->arena);
 }
 
@@ -332,9 +333,13 @@ static int64_t load_snapshot(struct state_view *view,
 const char *state_view_load(struct state_view *view,
                             const struct state_store_view *store,
                             int64_t version,
+                            const json_t *ids,
                             struct state_map *map)
 {
     const char *damage = NULL;
+    if (store->kind == STATE_KIND_ROCKSDB) {
+        return state_view_load_rocksdb(view, store, version, ids, map);
+    }
     int64_t at = load_snapshot(view, store, version, map, &damage);
     while (at < version) {
         at++;

@@ -1,7 +1,6 @@
 /* The state stores of a checkpoint as anybody wrote them: operators, partitions, stores, which
- * versions are there, and the rows of one. HDFS-backed state is decoded with the engine's own
- * readers; RocksDB's files are listed and named as such. Reads only. Source:
- * spark-checkpoint 1.0, 1.7 to 1.13. */
+ * versions are there, and the rows of one, decoded with the engine's own readers. Reads only.
+ * Source: spark-checkpoint 1.0, 1.7 to 1.13. */
 #ifndef SIM_CLI_STATE_VIEW_H
 #define SIM_CLI_STATE_VIEW_H
 
@@ -10,6 +9,7 @@
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
 #include "engine/base/diag.h"
+#include "engine/state/rocksdb_snapshot.h"
 #include "engine/state/state_map.h"
 
 enum state_kind { STATE_KIND_EMPTY, STATE_KIND_HDFS, STATE_KIND_ROCKSDB };
@@ -45,9 +45,12 @@ struct state_schema_view {
     const char *error; /* why it is not decoded; NULL: it is, or there is none */
 };
 
+struct state_reader;
+
 struct state_view {
     struct arena arena;
-    const char *path; /* of the checkpoint */
+    struct state_reader *reader; /* of RocksDB's files; NULL: not needed yet */
+    const char *path;            /* of the checkpoint */
     struct state_operator_view *operators;
     size_t operator_count;
     struct state_store_view *stores; /* by operator, name, partition */
@@ -65,12 +68,35 @@ void state_view_schema(struct state_view *view,
                        struct state_schema_view *schema);
 void state_schema_free(struct state_schema_view *schema);
 
-/* Version `version` of a store (HDFS-backed): the newest snapshot that reads, then every delta.
- * Version 0 is empty. NULL, or which file is missing or damaged and how (a text of view->arena). */
+/* Version `version` of a store: the newest snapshot that reads, then every delta or changelog.
+ * Version 0 is empty. Of RocksDB's with several column families keys and values are as in the
+ * database. NULL, or which file is missing or damaged and how (a text of view->arena).
+ * * ids  stateUniqueIds of the commit that made it; NULL: none */
 const char *state_view_load(struct state_view *view,
                             const struct state_store_view *store,
                             int64_t version,
+                            const json_t *ids,
                             struct state_map *map);
+
+/* A snapshot of RocksDB: which SST files it needs. */
+struct state_zip_view {
+    int64_t version;
+    const char *name; /* "4.zip" */
+    struct rocksdb_snapshot snapshot;
+    const char *error; /* NULL: it decodes */
+};
+/* Those of a store, ascending by version; their number. */
+size_t state_view_zips(struct state_view *view,
+                       const struct state_store_view *store,
+                       struct state_zip_view **zips);
+
+/* Between state_view.c and state_view_rocksdb.c. */
+const char *state_view_load_rocksdb(struct state_view *view,
+                                    const struct state_store_view *store,
+                                    int64_t version,
+                                    const json_t *ids,
+                                    struct state_map *map);
+void state_reader_free(struct state_reader *reader);
 
 /* A row as JSON by its schema, "0x..." when there is none or it does not fit. */
 void state_row_json(json_t *schema, struct bytes row, struct buf *out);
