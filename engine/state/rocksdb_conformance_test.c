@@ -92,6 +92,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 static bool extract(void)
 {
     char command[256];
+    document_setup();
     if (access(TARBALL, R_OK) != 0) {
         return false;
     }
@@ -296,7 +297,6 @@ Test(rocksdb_conformance, what_spark_wrote)
     if (!extract()) {
         cr_skip("no " TARBALL);
     }
-    document_setup();
     cr_assert(eq(int, nftw(root, note_checkpoint, 16, FTW_PHYS), 0));
     for (size_t i = 0; i < checkpoint_count; i++) {
         disk = disk_memory_new();
@@ -336,4 +336,107 @@ Test(rocksdb_conformance, what_spark_wrote)
     cr_assert(eq(i64, seen.versions, 458));
     cr_assert(eq(i64, seen.compared, 189));
     cr_assert(eq(i64, seen.rows, 258));
+}
+
+/* ---- what somebody damaged ---- */
+
+struct outcome {
+    size_t tried;
+    size_t named; /* the file, and what is wrong with it */
+};
+
+static bool equal_maps(const struct state_map *a, const struct state_map *b)
+{
+    int64_t count = state_map_count(a);
+    const struct state_pair *one = state_map_sorted(a, &arena);
+    const struct state_pair *other = state_map_sorted(b, &arena);
+    bool same = count == state_map_count(b);
+    for (int64_t i = 0; same && i < count; i++) {
+        same = bytes_equal(one[i].key, other[i].key) && bytes_equal(one[i].value, other[i].value);
+    }
+    return same;
+}
+
+/* One bit of each byte of a file in turn. */
+static void damage(struct store *store,
+                   const char *directory,
+                   const char *path,
+                   const struct state_map *expected,
+                   struct outcome *outcome)
+{
+    struct arena kept = {0};
+    struct bytes good;
+    cr_assert(eq(int, store_get(store, path, &kept, &good), OK), "%s", path);
+    for (size_t at = 0; at < good.size; at++) {
+        const struct rocksdb_reader reader = {
+            .store = store, .directory = directory, .arena = &arena};
+        struct rocksdb_content content;
+        struct rocksdb_fault fault;
+        struct state_map *map = state_map_new();
+        uint8_t *copy = arena_copy(&arena, good.data, good.size);
+        copy[at] ^= (uint8_t)(1 << (at % 8));
+        disk_memory_put(disk, path, bytes_of(copy, good.size));
+        if (rocksdb_read(&reader, (struct rocksdb_version){.version = 4}, map, &content, &fault) ==
+            OK) {
+            cr_assert(equal_maps(map, expected), "a wrong row: %s, byte %zu", path, at);
+        } else {
+            cr_assert(eq(str, fault.path, path), "byte %zu: %s", at, fault.what);
+            outcome->named++;
+        }
+        outcome->tried++;
+        state_map_free(map);
+        arena_reset(&arena);
+    }
+    disk_memory_put(disk, path, good);
+    arena_free(&kept);
+}
+
+/* Spark's MANIFEST knows no checksum of its SST files: those of their blocks are all there is. */
+Test(rocksdb_conformance, a_flipped_bit_never_gives_a_wrong_row)
+{
+    struct arena names = {0};
+    struct outcome ssts = {0};
+    struct outcome zips = {0};
+    if (!extract()) {
+        cr_skip("no " TARBALL);
+    }
+    const char *directory = arena_printf(&names,
+                                         "%s/sql/core/src/test/resources/structured-streaming/"
+                                         "checkpoint-version-4.0.0/rocksdb/agg/state/0/1",
+                                         root);
+    disk = disk_memory_new();
+    struct ports ports = {.disk = *disk_memory_port(disk)};
+    struct store *store = store_new(&ports, STORE_DISK);
+    cr_assert(eq(int, nftw(directory, copy_one, 16, FTW_PHYS), 0));
+    const struct rocksdb_reader reader = {.store = store, .directory = directory, .arena = &names};
+    const struct rocksdb_version four = {.version = 4};
+    struct state_map *expected = state_map_new();
+    struct rocksdb_content content;
+    struct rocksdb_fault fault;
+    struct rocksdb_snapshot snapshot;
+    cr_assert(eq(int, rocksdb_read(&reader, four, expected, &content, &fault), OK));
+    cr_assert(eq(i64, state_map_count(expected), 2));
+    cr_assert(eq(i64, content.snapshot, 4));
+    cr_assert(eq(int, rocksdb_read_archive(&reader, four, &snapshot, &fault), OK));
+    cr_assert(eq(sz, snapshot.sst_count, 2));
+    /* Nothing stands in for the zip of 4. */
+    cr_assert(eq(int, store_remove(store, store_path(&names, directory, "1.changelog")), OK));
+    cr_assert(eq(int, store_remove(store, store_path(&names, directory, "2.zip")), OK));
+    for (size_t i = 0; i < snapshot.sst_count; i++) {
+        const char *path = arena_printf(&names, "%s/SSTs/%s", directory, snapshot.ssts[i].dfs_name);
+        damage(store, directory, path, expected, &ssts);
+    }
+    damage(store, directory, store_path(&names, directory, "4.zip"), expected, &zips);
+    (void)printf("bits flipped in SST files: %zu, %zu noticed; in a zip: %zu, %zu noticed\n",
+                 ssts.tried,
+                 ssts.named,
+                 zips.tried,
+                 zips.named);
+    cr_assert(ge(sz, ssts.named, ssts.tried * 9 / 10));
+    cr_assert(ge(sz, zips.named, zips.tried * 9 / 10));
+    state_map_free(expected);
+    disk_memory_free(disk);
+    cr_assert(eq(int, nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0));
+    arena_free(&names);
+    arena_free(&arena);
 }

@@ -136,6 +136,7 @@ static enum status apply(void *context, const struct changelog_record *record)
         remove_key(replay->map, key);
         return OK;
     case CHANGELOG_REMOVE_RANGE:
+        require(value.data != NULL);
         remove_range(replay, key, value);
         return OK;
     case CHANGELOG_MERGE:

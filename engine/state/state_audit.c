@@ -16,7 +16,7 @@ enum { TEXT_SIZE = 512 };
 const char *state_rule_name(enum state_rule rule)
 {
     static const char *const names[] = {
-#define X(id, name) [id] = name,
+#define X(id, name) [id] = (name),
         STATE_RULE_TABLE(X)
 #undef X
     };
