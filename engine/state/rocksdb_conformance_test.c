@@ -129,14 +129,14 @@ static void count_files(struct store *store, const char *directory)
     const struct rocksdb_reader reader = {.store = store, .directory = directory, .arena = &arena};
     cr_assert(eq(int, store_list(store, directory, &arena, &entries, &count), OK));
     for (size_t i = 0; i < count; i++) {
-        struct rocksdb_version at;
+        struct rocksdb_named at;
         enum state_file_kind kind;
         struct rocksdb_fault fault = {0};
         struct rocksdb_snapshot snapshot;
         struct changelog changelog;
         struct bytes file;
         const char *what = NULL;
-        if (!rocksdb_file_name(&arena, entries[i].name, &at, &kind)) {
+        if (!rocksdb_named_of(&arena, entries[i].name, &at, &kind)) {
             continue;
         }
         if (kind == STATE_CHANGELOG) {
@@ -165,7 +165,7 @@ static void count_files(struct store *store, const char *directory)
 }
 
 /* The newest version by its own files: an id is all that is known of where it stands. */
-static void read_newest(struct store *store, const char *directory, struct rocksdb_version at)
+static void read_newest(struct store *store, const char *directory, struct rocksdb_named at)
 {
     const struct rocksdb_reader reader = {.store = store, .directory = directory, .arena = &arena};
     struct state_map *map = state_map_new();
@@ -234,8 +234,8 @@ static void audit_store(struct state_audit *audit, const char *checkpoint, const
         int64_t last = (audit->newest - 1) * audit->partitions + partition;
         read_newest(audit->store,
                     directory,
-                    (struct rocksdb_version){.version = audit->newest,
-                                             .id = audit->ids == NULL ? NULL : audit->ids[last]});
+                    (struct rocksdb_named){.version = audit->newest,
+                                           .id = audit->ids == NULL ? NULL : audit->ids[last]});
         seen.stores++;
         seen.versions += findings.versions;
         seen.compared += findings.compared;
@@ -376,7 +376,7 @@ static void damage(struct store *store,
         uint8_t *copy = arena_copy(&arena, good.data, good.size);
         copy[at] ^= (uint8_t)(1 << (at % 8));
         disk_memory_put(disk, path, bytes_of(copy, good.size));
-        if (rocksdb_read(&reader, (struct rocksdb_version){.version = 4}, map, &content, &fault) ==
+        if (rocksdb_read(&reader, (struct rocksdb_named){.version = 4}, map, &content, &fault) ==
             OK) {
             cr_assert(equal_maps(map, expected), "a wrong row: %s, byte %zu", path, at);
         } else {
@@ -409,7 +409,7 @@ Test(rocksdb_conformance, a_flipped_bit_never_gives_a_wrong_row)
     struct store *store = store_new(&ports, STORE_DISK);
     cr_assert(eq(int, nftw(directory, copy_one, 16, FTW_PHYS), 0));
     const struct rocksdb_reader reader = {.store = store, .directory = directory, .arena = &names};
-    const struct rocksdb_version four = {.version = 4};
+    const struct rocksdb_named four = {.version = 4};
     struct state_map *expected = state_map_new();
     struct rocksdb_content content;
     struct rocksdb_fault fault;

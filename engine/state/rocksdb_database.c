@@ -13,7 +13,7 @@ enum { SLICE = 1024, CACHE_BYTES = 8 << 20, BLOCK_SIZE = 4096, FORMAT_VERSION = 
 
 struct reading {
     const struct rocksdb_reader *reader;
-    struct rocksdb_version at;
+    struct rocksdb_named at;
     const struct rocksdb_snapshot *snapshot;
     struct disk_memory *disk;
     uint32_t *checksums; /* of the SST files, in the snapshot's order */
@@ -93,7 +93,7 @@ static enum status assemble(const struct reading *reading)
 
 static const char *archive_path(const struct reading *reading)
 {
-    return rocksdb_file_path(
+    return rocksdb_named_path(
         reading->reader->arena, reading->reader->directory, reading->at, STATE_ZIP);
 }
 
@@ -272,7 +272,7 @@ static enum status open_and_scan(const struct reading *reading, struct state_map
 }
 
 enum status rocksdb_read_database(const struct rocksdb_reader *reader,
-                                  struct rocksdb_version at,
+                                  struct rocksdb_named at,
                                   const struct rocksdb_snapshot *snapshot,
                                   struct state_map *map,
                                   struct rocksdb_fault *fault)

@@ -11,10 +11,10 @@ enum { UUID_SIZE = 36, ROW_VERSION = 0 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-const char *rocksdb_file_path(struct arena *arena,
-                              const char *directory,
-                              struct rocksdb_version at,
-                              enum state_file_kind kind)
+const char *rocksdb_named_path(struct arena *arena,
+                               const char *directory,
+                               struct rocksdb_named at,
+                               enum state_file_kind kind)
 {
     const char *path = state_file_path(arena, directory, at.version, kind);
     const char *ending = strrchr(path, '.');
@@ -24,14 +24,14 @@ const char *rocksdb_file_path(struct arena *arena,
                : arena_printf(arena, "%.*s_%s%s", (int)(ending - path), path, at.id, ending);
 }
 
-bool rocksdb_file_name(struct arena *arena,
-                       const char *name,
-                       struct rocksdb_version *at,
-                       enum state_file_kind *kind)
+bool rocksdb_named_of(struct arena *arena,
+                      const char *name,
+                      struct rocksdb_named *at,
+                      enum state_file_kind *kind)
 {
     const char *ending = strrchr(name, '.');
     const char *id = strchr(name, '_');
-    *at = (struct rocksdb_version){0};
+    *at = (struct rocksdb_named){0};
     if (ending != NULL && id != NULL && ending - id == UUID_SIZE + 1) {
         at->id = arena_copy(arena, id + 1, UUID_SIZE);
         name = arena_printf(arena, "%.*s%s", (int)(id - name), name, ending);
@@ -69,13 +69,13 @@ static enum status get(const struct rocksdb_reader *reader,
 }
 
 enum status rocksdb_read_archive(const struct rocksdb_reader *reader,
-                                 struct rocksdb_version at,
+                                 struct rocksdb_named at,
                                  struct rocksdb_snapshot *snapshot,
                                  struct rocksdb_fault *fault)
 {
     struct arena scratch = {0};
     struct bytes content = {0};
-    const char *path = rocksdb_file_path(reader->arena, reader->directory, at, STATE_ZIP);
+    const char *path = rocksdb_named_path(reader->arena, reader->directory, at, STATE_ZIP);
     enum status status = get(reader, path, &scratch, &content, fault);
     if (status == OK) {
         status = rocksdb_snapshot_decode(content, reader->arena, snapshot, &fault->what);
@@ -157,7 +157,7 @@ static void keep_lineage(struct changelog *changelog, struct arena *arena)
 }
 
 enum status rocksdb_read_changelog(const struct rocksdb_reader *reader,
-                                   struct rocksdb_version at,
+                                   struct rocksdb_named at,
                                    struct changelog *changelog,
                                    struct state_map *map,
                                    struct rocksdb_fault *fault)
@@ -165,7 +165,7 @@ enum status rocksdb_read_changelog(const struct rocksdb_reader *reader,
     struct arena scratch = {0};
     struct bytes content = {0};
     struct replay replay = {.map = map, .scratch = &scratch, .changelog = changelog};
-    const char *path = rocksdb_file_path(reader->arena, reader->directory, at, STATE_CHANGELOG);
+    const char *path = rocksdb_named_path(reader->arena, reader->directory, at, STATE_CHANGELOG);
     enum status status = get(reader, path, &scratch, &content, fault);
     *changelog = (struct changelog){0};
     if (status == OK) {
@@ -183,7 +183,7 @@ enum status rocksdb_read_changelog(const struct rocksdb_reader *reader,
 /* The ids of the versions below `top`, as far as they are known: ids[k] is that of top - k. */
 struct chain {
     const struct rocksdb_reader *reader;
-    struct rocksdb_version top;
+    struct rocksdb_named top;
     const char **ids;
     size_t known;
 };
@@ -193,9 +193,9 @@ static int64_t lowest(const struct chain *chain)
     return chain->top.version - (int64_t)chain->known + 1;
 }
 
-static struct rocksdb_version chain_at(const struct chain *chain, int64_t version)
+static struct rocksdb_named chain_at(const struct chain *chain, int64_t version)
 {
-    struct rocksdb_version at = {.version = version};
+    struct rocksdb_named at = {.version = version};
     if (chain->top.id != NULL) {
         require(version >= lowest(chain));
         at.id = chain->ids[chain->top.version - version];
@@ -221,7 +221,7 @@ static enum status chain_reach(struct chain *chain, int64_t version, struct rock
 {
     while (chain->top.id != NULL && lowest(chain) > version && lowest(chain) > 1) {
         struct changelog changelog;
-        struct rocksdb_version at = chain_at(chain, lowest(chain));
+        struct rocksdb_named at = chain_at(chain, lowest(chain));
         TRY(rocksdb_read_changelog(chain->reader, at, &changelog, NULL, fault));
         size_t count = changelog.lineage_count;
         if (count == 0 || changelog.lineage[count - 1].version != at.version - 1) {
@@ -247,11 +247,11 @@ static enum status next_snapshot(struct chain *chain,
 {
     int64_t below = *version;
     while (true) {
-        struct rocksdb_version best = {0};
+        struct rocksdb_named best = {0};
         for (size_t i = 0; i < count; i++) {
-            struct rocksdb_version at;
+            struct rocksdb_named at;
             enum state_file_kind kind;
-            if (rocksdb_file_name(chain->reader->arena, entries[i].name, &at, &kind) &&
+            if (rocksdb_named_of(chain->reader->arena, entries[i].name, &at, &kind) &&
                 kind == STATE_ZIP && at.version < below && at.version > best.version &&
                 (at.id == NULL) == (chain->top.id == NULL)) {
                 best = at;
@@ -263,7 +263,7 @@ static enum status next_snapshot(struct chain *chain,
             return OK;
         }
         const char *path =
-            rocksdb_file_path(chain->reader->arena, "", chain_at(chain, best.version), STATE_ZIP);
+            rocksdb_named_path(chain->reader->arena, "", chain_at(chain, best.version), STATE_ZIP);
         for (size_t i = 0; i < count; i++) {
             if (strcmp(entries[i].name, path + 1) == 0) {
                 return OK;
@@ -282,7 +282,7 @@ static enum status load_snapshot(const struct chain *chain,
                                  struct rocksdb_fault *fault)
 {
     struct rocksdb_snapshot snapshot;
-    struct rocksdb_version at = chain_at(chain, version);
+    struct rocksdb_named at = chain_at(chain, version);
     TRY(rocksdb_read_archive(chain->reader, at, &snapshot, fault));
     TRY(rocksdb_read_database(chain->reader, at, &snapshot, map, fault));
     content->families = snapshot.column_family_max > 0;
@@ -291,7 +291,7 @@ static enum status load_snapshot(const struct chain *chain,
         struct arena *arena = chain->reader->arena;
         *fault = (struct rocksdb_fault){
             .status = ERR_CORRUPT,
-            .path = rocksdb_file_path(arena, chain->reader->directory, at, STATE_ZIP),
+            .path = rocksdb_named_path(arena, chain->reader->directory, at, STATE_ZIP),
             .what =
                 arena_printf(arena,
                              "numKeys in its metadata is %" PRId64 ", its database has %" PRId64,
@@ -366,7 +366,7 @@ static enum status read_chain(struct chain *chain,
 }
 
 enum status rocksdb_read(const struct rocksdb_reader *reader,
-                         struct rocksdb_version at,
+                         struct rocksdb_named at,
                          struct state_map *map,
                          struct rocksdb_content *content,
                          struct rocksdb_fault *fault)

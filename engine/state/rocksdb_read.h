@@ -15,21 +15,21 @@
 #define ROCKSDB_SST_DIRECTORY "SSTs"
 
 /* A version as its files are named. */
-struct rocksdb_version {
+struct rocksdb_named {
     int64_t version;
     const char *id; /* checkpointUniqueId; NULL: the names have none */
 };
 
 /* "<directory>/17_<id>.zip"; `kind`: STATE_CHANGELOG or STATE_ZIP. */
-const char *rocksdb_file_path(struct arena *arena,
-                              const char *directory,
-                              struct rocksdb_version at,
-                              enum state_file_kind kind);
+const char *rocksdb_named_path(struct arena *arena,
+                               const char *directory,
+                               struct rocksdb_named at,
+                               enum state_file_kind kind);
 /* What a base name stands for; `at->id` in `arena`. False: another file. */
-bool rocksdb_file_name(struct arena *arena,
-                       const char *name,
-                       struct rocksdb_version *at,
-                       enum state_file_kind *kind);
+bool rocksdb_named_of(struct arena *arena,
+                      const char *name,
+                      struct rocksdb_named *at,
+                      enum state_file_kind *kind);
 
 /* Take Spark's byte before a row away. False: there is none. */
 bool rocksdb_row(struct bytes *row);
@@ -62,20 +62,20 @@ struct rocksdb_content {
  * keys with what the zip says. On an error the map is of no use. May suspend. Errors: see
  * rocksdb_fault. */
 MUST_CHECK enum status rocksdb_read(const struct rocksdb_reader *reader,
-                                    struct rocksdb_version at,
+                                    struct rocksdb_named at,
                                     struct state_map *map,
                                     struct rocksdb_content *content,
                                     struct rocksdb_fault *fault);
 
 /* The archive alone. Errors: see rocksdb_fault. May suspend. */
 MUST_CHECK enum status rocksdb_read_archive(const struct rocksdb_reader *reader,
-                                            struct rocksdb_version at,
+                                            struct rocksdb_named at,
                                             struct rocksdb_snapshot *snapshot,
                                             struct rocksdb_fault *fault);
 
 /* The database that an archive and its SST files are, into the empty `map`. */
 MUST_CHECK enum status rocksdb_read_database(const struct rocksdb_reader *reader,
-                                             struct rocksdb_version at,
+                                             struct rocksdb_named at,
                                              const struct rocksdb_snapshot *snapshot,
                                              struct state_map *map,
                                              struct rocksdb_fault *fault);
@@ -83,7 +83,7 @@ MUST_CHECK enum status rocksdb_read_database(const struct rocksdb_reader *reader
 /* One changelog, replayed over `map`, or only looked at where that is NULL. A merge is not replayed
  * (ERR_UNSUPPORTED). `changelog` lives in the reader's arena. */
 MUST_CHECK enum status rocksdb_read_changelog(const struct rocksdb_reader *reader,
-                                              struct rocksdb_version at,
+                                              struct rocksdb_named at,
                                               struct changelog *changelog,
                                               struct state_map *map,
                                               struct rocksdb_fault *fault);

@@ -31,7 +31,7 @@ static struct rocksdb_content content;
 static struct rocksdb_fault fault;
 
 /* Row for row, or a fault. */
-static bool read_is(struct rocksdb_version at, const struct state_map *expected)
+static bool read_is(struct rocksdb_named at, const struct state_map *expected)
 {
     const struct rocksdb_reader from = reader();
     struct state_map *map = state_map_new();
@@ -51,7 +51,7 @@ static bool read_is(struct rocksdb_version at, const struct state_map *expected)
 
 static bool read_newest(void)
 {
-    return read_is((struct rocksdb_version){.version = 5}, world.expected);
+    return read_is((struct rocksdb_named){.version = 5}, world.expected);
 }
 
 static void remove_file(const char *path)
@@ -61,12 +61,12 @@ static void remove_file(const char *path)
 
 static const char *zip_path(int64_t version)
 {
-    return world_path(&world, (struct rocksdb_version){.version = version}, STATE_ZIP);
+    return world_path(&world, (struct rocksdb_named){.version = version}, STATE_ZIP);
 }
 
 static const char *changelog_path(int64_t version)
 {
-    return world_path(&world, (struct rocksdb_version){.version = version}, STATE_CHANGELOG);
+    return world_path(&world, (struct rocksdb_named){.version = version}, STATE_CHANGELOG);
 }
 
 static const char *sst_path(size_t i)
@@ -114,11 +114,11 @@ Test(rocksdb_read, an_older_version)
         if (version == 1) {
             world_put(&older, 0, version);
         }
-        cr_assert(read_is((struct rocksdb_version){.version = version}, older.expected));
+        cr_assert(read_is((struct rocksdb_named){.version = version}, older.expected));
         cr_assert(eq(i64, content.snapshot, version / 2 * 2));
     }
     struct state_map *empty = state_map_new();
-    cr_assert(read_is((struct rocksdb_version){.version = 0}, empty));
+    cr_assert(read_is((struct rocksdb_named){.version = 0}, empty));
     state_map_free(empty);
     rocksdb_world_close(&older);
 }
@@ -211,10 +211,10 @@ Test(rocksdb_read, another_number_of_keys_than_the_metadata_says)
 {
     only_the_newest();
     newest.key_count++;
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &newest);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &newest);
     cr_fault(ERR_CORRUPT, zip_path(4), "numKeys in its metadata is 39, its database has 38");
     newest.key_count = -1; /* not counted */
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &newest);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &newest);
     cr_assert(read_newest());
 }
 
@@ -225,12 +225,12 @@ Test(rocksdb_read, archived_logs_are_refused)
     struct state_map *map = state_map_new();
     cr_assert(
         eq(int,
-           rocksdb_read_archive(&from, (struct rocksdb_version){.version = 4}, &decoded, &fault),
+           rocksdb_read_archive(&from, (struct rocksdb_named){.version = 4}, &decoded, &fault),
            OK));
     decoded.has_logs = true;
     cr_assert(eq(
         int,
-        rocksdb_read_database(&from, (struct rocksdb_version){.version = 4}, &decoded, map, &fault),
+        rocksdb_read_database(&from, (struct rocksdb_named){.version = 4}, &decoded, map, &fault),
         ERR_UNSUPPORTED));
     cr_assert(eq(str, fault.path, zip_path(4)));
     state_map_free(map);
@@ -266,17 +266,17 @@ Test(rocksdb_read, a_manifest_with_a_tag_of_a_newer_version_is_said)
     buf_append(&manifest, edit, sizeof edit);
     newest.files[at].content = buf_bytes(&manifest);
     only_the_newest();
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &newest);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &newest);
     cr_fault(ERR_UNSUPPORTED, zip_path(4), "a newer one may have written it: ");
     buf_free(&manifest);
 }
 
 /* ---- format 2 of the names ------------------------------------------------------------------ */
 
-static struct rocksdb_version numbered(int64_t version)
+static struct rocksdb_named numbered(int64_t version)
 {
-    return (struct rocksdb_version){.version = version,
-                                    .id = arena_printf(&world.arena, "%d" IDS, (int)version)};
+    return (struct rocksdb_named){.version = version,
+                                  .id = arena_printf(&world.arena, "%d" IDS, (int)version)};
 }
 
 #define ENTRY(version) "{\"version\":" #version ",\"checkpointUniqueId\":\"" #version IDS "\"}"
@@ -316,8 +316,8 @@ Test(rocksdb_read, a_zip_of_an_attempt_that_did_not_count_is_not_looked_at)
     fill_with_ids();
     disk_memory_put(world.disk,
                     world_path(&world,
-                               (struct rocksdb_version){
-                                   .version = 4, .id = "ffffffff-0000-0000-0000-000000000000"},
+                               (struct rocksdb_named){.version = 4,
+                                                      .id = "ffffffff-0000-0000-0000-000000000000"},
                                STATE_ZIP),
                     bytes_of_text("garbage"));
     cr_assert(read_is(numbered(5), world.expected));
@@ -364,15 +364,15 @@ Test(rocksdb_read, names)
                  {"SSTs", 0, STATE_ZIP, false},
                  {".17.zip.crc", 0, STATE_ZIP, false}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct rocksdb_version at;
+        struct rocksdb_named at;
         enum state_file_kind kind;
-        bool known = rocksdb_file_name(&world.arena, table[i].name, &at, &kind);
+        bool known = rocksdb_named_of(&world.arena, table[i].name, &at, &kind);
         cr_assert(eq(int, known, table[i].version > 0), "%s", table[i].name);
         if (known) {
             cr_assert(eq(i64, at.version, table[i].version));
             cr_assert(eq(int, kind, table[i].kind));
             cr_assert(eq(int, at.id != NULL, table[i].id));
-            cr_assert(eq(str, rocksdb_file_path(&world.arena, "", at, kind) + 1, table[i].name));
+            cr_assert(eq(str, rocksdb_named_path(&world.arena, "", at, kind) + 1, table[i].name));
         }
     }
 }

@@ -104,14 +104,14 @@ static inline void world_remove(struct rocksdb_world *world, int64_t key)
 }
 
 static inline const char *
-world_path(struct rocksdb_world *world, struct rocksdb_version at, enum state_file_kind kind)
+world_path(struct rocksdb_world *world, struct rocksdb_named at, enum state_file_kind kind)
 {
-    return rocksdb_file_path(&world->arena, world->directory, at, kind);
+    return rocksdb_named_path(&world->arena, world->directory, at, kind);
 }
 
 /* What is pending as <version>.changelog; with an id, in format 3 behind this lineage. */
 static inline void
-world_changelog(struct rocksdb_world *world, struct rocksdb_version at, const char *lineage)
+world_changelog(struct rocksdb_world *world, struct rocksdb_named at, const char *lineage)
 {
     const struct state_pair *pairs = state_map_sorted(world->pending, &world->arena);
     struct buf records = {0};
@@ -210,7 +210,7 @@ static inline struct rocksdb_snapshot world_snapshot(struct rocksdb_world *world
 }
 
 static inline void world_put_zip(struct rocksdb_world *world,
-                                 struct rocksdb_version at,
+                                 struct rocksdb_named at,
                                  const struct rocksdb_snapshot *snapshot)
 {
     struct buf file = {0};
@@ -225,7 +225,7 @@ static inline struct rocksdb_snapshot world_fill(struct rocksdb_world *world)
 {
     struct rocksdb_snapshot snapshot = {0};
     for (int64_t version = 1; version <= 5; version++) {
-        const struct rocksdb_version at = {.version = version};
+        const struct rocksdb_named at = {.version = version};
         for (int64_t i = 0; i < 10; i++) {
             world_put(world, version * 10 + i, version);
         }

@@ -88,12 +88,12 @@ struct audit_version *audit_version_at(struct audit_partition *partition, int64_
 /* Is it a file of this provider, with an id in its name or without? */
 static bool file_name(const struct audit_partition *partition,
                       const char *name,
-                      struct rocksdb_version *at,
+                      struct rocksdb_named *at,
                       enum state_file_kind *kind)
 {
-    *at = (struct rocksdb_version){0};
+    *at = (struct rocksdb_named){0};
     if (partition->audit->provider == STATE_PROVIDER_ROCKSDB) {
-        return rocksdb_file_name(partition->findings->arena, name, at, kind) &&
+        return rocksdb_named_of(partition->findings->arena, name, at, kind) &&
                (at->id != NULL) == (partition->audit->ids != NULL);
     }
     return state_file_name(name, &at->version, kind) && !state_file_of_rocksdb(*kind);
@@ -101,7 +101,7 @@ static bool file_name(const struct audit_partition *partition,
 
 static void note_file(struct audit_partition *partition, const char *name)
 {
-    struct rocksdb_version at;
+    struct rocksdb_named at;
     enum state_file_kind kind;
     if (!file_name(partition, name, &at, &kind)) {
         return;
@@ -180,10 +180,10 @@ static const char *increment_path(const struct walk *walk, int64_t version, cons
     struct arena *arena = partition->findings->arena;
     return partition->audit->provider == STATE_PROVIDER_HDFS
                ? state_file_path(arena, partition->directory, version, STATE_DELTA)
-               : rocksdb_file_path(arena,
-                                   partition->directory,
-                                   (struct rocksdb_version){.version = version, .id = id},
-                                   STATE_CHANGELOG);
+               : rocksdb_named_path(arena,
+                                    partition->directory,
+                                    (struct rocksdb_named){.version = version, .id = id},
+                                    STATE_CHANGELOG);
 }
 
 /* A10, by names alone. */

@@ -11,9 +11,9 @@ static struct rocksdb_reader reader_of(const struct audit_partition *partition)
                                    .arena = partition->findings->arena};
 }
 
-static struct rocksdb_version names_of(const struct audit_version *version)
+static struct rocksdb_named names_of(const struct audit_version *version)
 {
-    return (struct rocksdb_version){.version = version->version, .id = version->id};
+    return (struct rocksdb_named){.version = version->version, .id = version->id};
 }
 
 /* ---- the memory provider -------------------------------------------------------------------- */

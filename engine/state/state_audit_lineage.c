@@ -7,10 +7,10 @@
 static bool has_file(const struct audit_partition *partition,
                      const struct store_entry *entries,
                      size_t count,
-                     struct rocksdb_version at,
+                     struct rocksdb_named at,
                      enum state_file_kind kind)
 {
-    const char *path = rocksdb_file_path(partition->findings->arena, "", at, kind);
+    const char *path = rocksdb_named_path(partition->findings->arena, "", at, kind);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(entries[i].name, path + 1) == 0) {
             return true;
@@ -31,7 +31,7 @@ static const char *id_of(const struct audit_partition *partition, int64_t versio
 
 /* Each version of the lineage that was committed is the one that counts. */
 static void check_lineage(const struct audit_partition *partition,
-                          struct rocksdb_version at,
+                          struct rocksdb_named at,
                           const struct changelog *changelog,
                           const char *path)
 {
@@ -62,7 +62,7 @@ static void check_lineage(const struct audit_partition *partition,
 }
 
 static void check_version(struct audit_partition *partition,
-                          struct rocksdb_version at,
+                          struct rocksdb_named at,
                           const struct store_entry *entries,
                           size_t count)
 {
@@ -71,7 +71,7 @@ static void check_version(struct audit_partition *partition,
                                           .arena = partition->findings->arena};
     struct changelog changelog;
     struct rocksdb_fault fault;
-    const char *path = rocksdb_file_path(reader.arena, partition->directory, at, STATE_CHANGELOG);
+    const char *path = rocksdb_named_path(reader.arena, partition->directory, at, STATE_CHANGELOG);
     bool changes = has_file(partition, entries, count, at, STATE_CHANGELOG);
     if (!changes && !has_file(partition, entries, count, at, STATE_ZIP)) {
         audit_find(partition->findings,
@@ -102,7 +102,7 @@ void audit_lineage(struct audit_partition *partition,
         const char *id = id_of(partition, version);
         if (id != NULL) {
             check_version(
-                partition, (struct rocksdb_version){.version = version, .id = id}, entries, count);
+                partition, (struct rocksdb_named){.version = version, .id = id}, entries, count);
         }
     }
 }

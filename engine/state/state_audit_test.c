@@ -175,7 +175,7 @@ Test(state_audit_rocksdb, a12_a_snapshot_that_is_not_the_replay)
     world_put(&world, 7, 7);
     world_flush(&world);
     struct rocksdb_snapshot other = world_snapshot(&world);
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &other);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &other);
     cr_finds(STATE_A12,
              STATE_FATAL,
              path_of(4, ".zip"),
@@ -218,7 +218,7 @@ Test(state_audit_rocksdb, a13_an_sst_of_another_content)
 Test(state_audit_rocksdb, a13_another_number_of_keys)
 {
     newest.key_count++;
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &newest);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &newest);
     cr_finds(STATE_A13, STATE_WARNING, path_of(4, ".zip"), "numKeys in its metadata is 39");
 }
 
@@ -231,7 +231,7 @@ Test(state_audit_rocksdb, a13_no_current)
         }
     }
     newest.file_count = kept;
-    world_put_zip(&world, (struct rocksdb_version){.version = 4}, &newest);
+    world_put_zip(&world, (struct rocksdb_named){.version = 4}, &newest);
     cr_finds(STATE_A13, STATE_WARNING, path_of(4, ".zip"), "it has no CURRENT");
 }
 
@@ -264,10 +264,10 @@ Test(state_audit_rocksdb, a16_a_row_that_is_none)
 
 static const char *const ids[] = {"3" IDS, "4" IDS, "5" IDS}; /* of what is committed still */
 
-static struct rocksdb_version numbered(int64_t version)
+static struct rocksdb_named numbered(int64_t version)
 {
-    return (struct rocksdb_version){.version = version,
-                                    .id = arena_printf(&world.arena, "%d" IDS, (int)version)};
+    return (struct rocksdb_named){.version = version,
+                                  .id = arena_printf(&world.arena, "%d" IDS, (int)version)};
 }
 
 static const char *numbered_path(int64_t version, enum state_file_kind kind)
@@ -307,7 +307,7 @@ Test(state_audit_ids, a_good_checkpoint_is_silent_about)
     /* An attempt that did not count leaves files that nobody looks at. */
     world_changelog(
         &world,
-        (struct rocksdb_version){.version = 5, .id = "ffffffff-0000-0000-0000-000000000000"},
+        (struct rocksdb_named){.version = 5, .id = "ffffffff-0000-0000-0000-000000000000"},
         "[]");
     cr_silent();
 }

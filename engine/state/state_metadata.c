@@ -232,7 +232,8 @@ static enum status check_operator(const struct check *check)
 /* ---- what an unfinished first batch may have left
  * ------------------------------------------------- */
 
-/* 1.snapshot would be read in place of the 1.delta that batch 0 is about to write. */
+/* 1.snapshot (1.zip) would be read in place of the 1.delta (1.changelog) that batch 0 is about to
+ * write. */
 static enum status
 remove_snapshot(const struct check *check, const char *directory, const char *name)
 {
@@ -278,7 +279,8 @@ static enum status check_empty(const struct check *check, int64_t partition)
     for (size_t i = 0; i < count; i++) {
         int64_t version = 0;
         enum state_file_kind kind = STATE_DELTA;
-        bool memory = state_file_name(entries[i].name, &version, &kind);
+        bool plain = state_file_name(entries[i].name, &version, &kind);
+        bool memory = plain && !state_file_of_rocksdb(kind);
         bool state = memory || rocksdb_file_name(entries[i].name, &version);
         bool own = memory == (check->plan->options.state_provider == STATE_PROVIDER_HDFS);
         if (state && (version > 1 || !own)) {
@@ -287,7 +289,7 @@ static enum status check_empty(const struct check *check, int64_t partition)
                         store_path(check->arena, directory, entries[i].name),
                         "it is the state of another query: no batch of this one was committed");
         }
-        if (memory && kind == STATE_SNAPSHOT) {
+        if (plain && (kind == STATE_SNAPSHOT || kind == STATE_ZIP)) {
             TRY(remove_snapshot(check, directory, entries[i].name));
         }
     }

@@ -58,10 +58,10 @@ static const char *fault_text(struct state_view *view, const struct rocksdb_faul
 
 /* ---- archives ------------------------------------------------------------------------------- */
 
-static bool names_zip(struct state_view *view, const char *name, struct rocksdb_version *at)
+static bool names_zip(struct state_view *view, const char *name, struct rocksdb_named *at)
 {
     enum state_file_kind kind;
-    return rocksdb_file_name(&view->arena, name, at, &kind) && kind == STATE_ZIP;
+    return rocksdb_named_of(&view->arena, name, at, &kind) && kind == STATE_ZIP;
 }
 
 static int compare_zips(const void *a, const void *b)
@@ -89,7 +89,7 @@ size_t state_view_zips(struct state_view *view,
     }
     *zips = arena_alloc(&view->arena, entry_count * sizeof **zips);
     for (size_t i = 0; i < entry_count; i++) {
-        struct rocksdb_version at;
+        struct rocksdb_named at;
         struct rocksdb_fault fault = {0};
         if (entries[i].directory || !names_zip(view, entries[i].name, &at)) {
             continue;
@@ -123,10 +123,10 @@ static bool given(const json_t *ids, const struct state_store_view *store, const
 }
 
 /* The files of a version as they are named here: with the id that the commit gives, if any is. */
-static struct rocksdb_version names_of(struct state_view *view,
-                                       const struct state_store_view *store,
-                                       int64_t version,
-                                       const json_t *ids)
+static struct rocksdb_named names_of(struct state_view *view,
+                                     const struct state_store_view *store,
+                                     int64_t version,
+                                     const json_t *ids)
 {
     struct inspect_entry *entries = NULL;
     struct diag diag = {0};
@@ -135,14 +135,14 @@ static struct rocksdb_version names_of(struct state_view *view,
         count = 0;
     }
     for (size_t i = 0; i < count; i++) {
-        struct rocksdb_version at;
+        struct rocksdb_named at;
         enum state_file_kind kind;
-        if (rocksdb_file_name(&view->arena, entries[i].name, &at, &kind) && at.id != NULL &&
+        if (rocksdb_named_of(&view->arena, entries[i].name, &at, &kind) && at.id != NULL &&
             at.version == version && given(ids, store, at.id)) {
             return at;
         }
     }
-    return (struct rocksdb_version){.version = version};
+    return (struct rocksdb_named){.version = version};
 }
 
 const char *state_view_load_rocksdb(struct state_view *view,
@@ -152,7 +152,7 @@ const char *state_view_load_rocksdb(struct state_view *view,
                                     struct state_map *map)
 {
     const struct rocksdb_reader reader = open_reader(view, store->directory);
-    struct rocksdb_version at = names_of(view, store, version, ids);
+    struct rocksdb_named at = names_of(view, store, version, ids);
     struct rocksdb_content content;
     struct rocksdb_fault fault;
     enum status status = rocksdb_read(&reader, at, map, &content, &fault);

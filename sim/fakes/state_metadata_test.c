@@ -191,6 +191,15 @@ Test(state_metadata, a_snapshot_of_a_first_batch_that_crashed_is_removed)
     cr_assert(state_there(&world, "1.delta"));
 }
 
+Test(state_metadata, a_zip_of_a_first_batch_that_crashed_is_removed)
+{
+    storage_world_run(&world, put_file, STATE "/1.zip");
+    storage_world_run(&world, put_file, STATE "/1.changelog");
+    cr_assert(eq(int, run(under(STATE_PROVIDER_ROCKSDB)).status, OK));
+    cr_assert_not(state_there(&world, "1.zip"));
+    cr_assert(state_there(&world, "1.changelog"));
+}
+
 Test(state_metadata, a_first_batch_that_crashed_anywhere_starts_again)
 {
     static const enum unsynced fates[] = {UNSYNCED_KEPT, UNSYNCED_DROPPED, UNSYNCED_DRAWN};
