@@ -311,6 +311,8 @@ void state_audit_partition(const struct state_audit *audit,
     struct walk walk = {.partition = &at, .there = true, .known = true, .replay = state_map_new()};
     require(partition >= 0);
     require(partition < audit->partitions);
+    require(audit->oldest <= audit->newest);
+    require(audit->newest == 0 || audit->oldest >= 1);
     bool listed = build(&at);
     for (size_t i = 0; listed && i < at.version_count; i++) {
         look_for(&walk, &at.versions[i]);

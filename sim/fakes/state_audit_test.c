@@ -2,6 +2,7 @@
  * rules; the audit runs in a process of the simulator, over files and over objects. */
 #include "engine/state/state_audit.h"
 
+#include "engine/state/rocksdb_world_test.h"
 #include "sim/fakes/state_world.h"
 
 enum { RETAINED = 4, MIN_DELTAS = 3, VERSIONS = 23 };
@@ -63,4 +64,62 @@ Test(state_audit, the_memory_provider)
     check(plan, STORE_DISK, 1);
     check(plan, STORE_DISK, 5);
     check(plan, STORE_OBJECTS, 2);
+}
+
+/* ---- RocksDB's files, as an executor would find them ---- */
+
+static struct rocksdb_world made; /* in memory; its files are copied */
+
+static void copy_files(void *argument, const struct ports *ports)
+{
+    const struct auditing *auditing = argument;
+    struct store *store = store_new(ports, auditing->kind);
+    static const char *const directories[] = {STATE, STATE "/SSTs"};
+    struct arena arena = {0};
+    for (size_t d = 0; d < 2; d++) {
+        struct disk_entry *entries = NULL;
+        size_t count = 0;
+        const struct disk_port *disk = disk_memory_port(made.disk);
+        cr_assert(eq(int, disk_list(disk, directories[d], &arena, &entries, &count), OK));
+        for (size_t i = 0; i < count; i++) {
+            const char *path = store_path(&arena, directories[d], entries[i].name);
+            uint8_t *content = arena_alloc(&arena, entries[i].size + 1);
+            disk_fd fd = -1;
+            size_t got = 0;
+            if (entries[i].directory) {
+                continue;
+            }
+            cr_assert(eq(int, disk_open(disk, path, DISK_READ, &fd), OK));
+            cr_assert(eq(int, disk_read(disk, fd, 0, content, entries[i].size, &got), OK));
+            cr_assert(eq(int, disk_close(disk, fd), OK));
+            cr_assert(eq(int, store_put_over(store, path, bytes_of(content, got)), OK));
+        }
+    }
+    arena_free(&arena);
+}
+
+Test(state_audit, rocksdb_files)
+{
+    for (int kind = STORE_DISK; kind <= STORE_OBJECTS; kind++) {
+        struct storage_world world;
+        rocksdb_world_new(&made, STATE);
+        (void)world_fill(&made);
+        storage_world_new(&world, 1, false);
+        struct auditing auditing = {.audit = {.checkpoint = CHECKPOINT,
+                                              .provider = STATE_PROVIDER_ROCKSDB,
+                                              .partitions = 1,
+                                              .oldest = 1,
+                                              .newest = 5,
+                                              .key = &world_key,
+                                              .value = &world_value,
+                                              .hashed = 1},
+                                    .kind = (enum store_kind)kind};
+        storage_world_run(&world, copy_files, &auditing);
+        rocksdb_world_close(&made);
+        storage_world_run(&world, run_audit, &auditing);
+        cr_assert(eq(sz, auditing.findings.count, 0), "%s", auditing.first);
+        cr_assert(eq(i64, auditing.findings.versions, 5));
+        cr_assert(eq(i64, auditing.findings.compared, 2));
+        storage_world_free(&world);
+    }
 }
