@@ -4,8 +4,8 @@
  *
  * Bytes (a write): kept, dropped, cut at a fraction of their length (a torn write), or garbled
  * (the length is there, the tail's content is not: the file system wrote size before data). Names
- * (a create, rename, link, unlink, mkdir): kept or dropped. A scripted "cut" or "garbled" keeps
- * names, so that the torn bytes are seen under their name. */
+ * (a create, rename, link, unlink, mkdir, rmdir): kept or dropped. A scripted "cut" or "garbled"
+ * keeps names, so that the torn bytes are seen under their name. */
 #ifndef FAULTS_FATES_H
 #define FAULTS_FATES_H
 

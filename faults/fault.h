@@ -145,7 +145,7 @@ struct anchor {
     enum failpoint point; /* POINT */
     const char
         *operation; /* OPERATION: "open", "write", "fsync", "rename", "link", "unlink", "fsync_dir",
-                       "mkdir", "get", "put", "put_if_absent", "list", "remove"; "any" */
+                       "mkdir", "rmdir", "get", "put", "put_if_absent", "list", "remove"; "any" */
     const char *path;  /* OPERATION: a pattern where '*' stands for anything */
     uint32_t nth;      /* POINT and OPERATION: 1-based among the matches */
     bool after;        /* OPERATION: after it has happened, not before */

@@ -68,6 +68,7 @@ _Static_assert(sizeof(struct fiber) <= HEADER_SIZE, "the fiber fits above its st
 static struct {
     struct fiber *current; /* NULL on the thread's own stack */
     struct fiber *lender;  /* the fiber that waits in fiber_on_thread_stack */
+    bool lender_doomed;    /* ... and never goes on behind it */
     struct fiber *mapped;  /* every stack */
     struct fiber *pool;    /* those without a fiber */
     size_t live;
@@ -172,6 +173,7 @@ __attribute__((noreturn)) void fiber_abandon(void)
         require(self != NULL);
         FORGET_FRAMES();
         fibers.lender = NULL;
+        fibers.lender_doomed = false;
         self->state = FIBER_ABANDONED;
         LEAVE(&fibers.thread_fake_stack, fibers.thread_low, fibers.thread_size);
         fiber_context_switch(&self->context, &fibers.thread);
@@ -238,6 +240,17 @@ void fiber_on_thread_stack(void (*function)(void *argument), void *argument)
     self->fake_stack = NULL;
     fibers.lender = NULL;
     fibers.current = self;
+    if (fibers.lender_doomed) {
+        fibers.lender_doomed = false;
+        fiber_abandon();
+    }
+}
+
+void fiber_abandon_after_stretch(void)
+{
+    require(fibers.current == NULL);
+    require(fibers.lender != NULL);
+    fibers.lender_doomed = true;
 }
 
 size_t fiber_live_count(void)

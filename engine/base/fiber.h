@@ -38,6 +38,11 @@ struct fiber *fiber_current(void);
  * call. */
 void fiber_on_thread_stack(void (*function)(void *argument), void *argument);
 
+/* Inside fiber_on_thread_stack: the fiber that called it never goes on. When the call is over
+ * fiber_resume returns, as after fiber_abandon; until then its code runs, whose frames a library
+ * may need on the way out. */
+void fiber_abandon_after_stretch(void);
+
 /* Leave the running fiber for good, also out of fiber_on_thread_stack: fiber_resume returns, and
  * all that is left to do with the fiber is to drop it. How a killed process lets go. */
 __attribute__((noreturn)) void fiber_abandon(void);

@@ -3,7 +3,7 @@
  *
  * Contract (engine/ports/disk_contract.c runs it against both):
  *   - write, rename, link, unlink, mkdir, rmdir are visible to every reader of the same file system
- * at once;
+ *     at once;
  *   - nothing is durable before fsync: fsync(file) makes bytes and size durable but not the name;
  *     fsync_dir makes the names in that directory durable but not the bytes of the files named;
  *   - close does not sync; it may report a late error, and the descriptor is gone either way;
@@ -13,7 +13,13 @@
  *   - list has no order in the contract (callers sort) and omits "." and "..".
  * Paths are absolute, '/'-separated, without "." or "..": "/local/..." is this machine's own disk,
  * "/shared/..." one file system that all machines see. Every call may suspend and holds the
- * process. */
+ * process.
+ *
+ * Within fiber_on_thread_stack (a library that reads and writes files, such as RocksDB) no call
+ * suspends: what the calls cost is charged to the process' next call outside that may suspend. When
+ * the process dies in such a stretch it is dead for the world at once: the call in which it died
+ * and all later ones answer ERR_IO and change nothing, its descriptors are gone, and none of its
+ * own code behind the stretch runs. A pause takes hold behind the stretch. */
 #ifndef ENGINE_PORTS_DISK_H
 #define ENGINE_PORTS_DISK_H
 
@@ -133,7 +139,8 @@ MUST_CHECK static inline enum status disk_mkdir(const struct disk_port *port, co
     return port->ops->mkdir(port->self, path);
 }
 
-/* An empty directory; ERR_EXISTS when it is not empty, ERR_NOT_FOUND. */
+/* An empty directory goes. Errors: ERR_NOT_FOUND (also: it is a file), ERR_EXISTS (it is not
+ * empty), ERR_IO. Durable after fsync_dir of the parent. */
 MUST_CHECK static inline enum status disk_rmdir(const struct disk_port *port, const char *path)
 {
     return port->ops->rmdir(port->self, path);

@@ -218,6 +218,32 @@ static void check_directories(struct contract *c)
     c->run(c->self, directories, c);
 }
 
+static void removals(void *argument, const struct ports *ports)
+{
+    struct contract *c = argument;
+    const struct disk_port *disk = &ports->disk;
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == ERR_NOT_FOUND);
+    promise(c, disk_mkdir(disk, in_root(c, "d")) == OK);
+    promise(c, make_file(disk, in_root(c, "d/x"), "x") == OK);
+    promise(c, disk_mkdir(disk, in_root(c, "d/e")) == OK);
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == ERR_EXISTS);
+    promise(c, disk_rmdir(disk, in_root(c, "d/x")) == ERR_NOT_FOUND);
+    promise(c, disk_unlink(disk, in_root(c, "d/x")) == OK);
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == ERR_EXISTS);
+    promise(c, disk_rmdir(disk, in_root(c, "d/e")) == OK);
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == OK);
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == ERR_NOT_FOUND);
+    promise(c, make_file(disk, in_root(c, "d/x"), "x") == ERR_NOT_FOUND);
+    promise(c, disk_mkdir(disk, in_root(c, "d")) == OK); /* a new one, with nothing in it */
+    promise(c, file_missing(disk, in_root(c, "d/x")));
+    promise(c, disk_rmdir(disk, in_root(c, "d")) == OK);
+}
+
+static void check_removals(struct contract *c)
+{
+    c->run(c->self, removals, c);
+}
+
 static void syncs(void *argument, const struct ports *ports)
 {
     struct contract *c = argument;
@@ -292,6 +318,7 @@ const struct contract_case disk_contract[] = {
     {"link never replaces", check_links},
     {"an open file outlives its name", check_unlink_open},
     {"directories hold one level", check_directories},
+    {"an empty directory goes", check_removals},
     {"fsync of files and directories", check_syncs},
     {"what was written is seen at once and survives its writer", check_visible},
     {"a lock dies with its owner", check_lock},

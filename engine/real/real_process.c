@@ -10,6 +10,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "engine/base/native.h"
 #include "engine/real/real_ports.h"
 
 /* ---- clock and fibers: the loop's */
@@ -160,6 +161,7 @@ void real_process_free(struct real_process *process)
     real_disk_free(process->disk);
     real_random_free(process->random);
     real_trace_free(process->trace);
+    native_drop(&process->process);
     heap_drop(&process->process.heap); /* of fibers that never came to their end */
     current_process = &process_host;
     heap_free(process);

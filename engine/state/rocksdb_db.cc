@@ -123,7 +123,7 @@ rocksdb::Options options_of(const struct rocksdb_options *wanted,
 
 static void abandon_cache(struct native *native)
 {
-    delete static_cast<rocksdb_cache *>(native);
+    on_thread_stack([&] { delete static_cast<rocksdb_cache *>(native); });
 }
 
 /* One shard: what is evicted does not hang on hashes of random names. */
@@ -167,7 +167,7 @@ static void abandon_db(struct native *native)
 {
     rocksdb_db *db = static_cast<rocksdb_db *>(native);
     db->files->lose_sight();
-    free_db(db);
+    on_thread_stack([&] { free_db(db); });
 }
 
 /* In a directory with any file but no database nothing is made: that would be a wrong, empty one.

@@ -12,7 +12,9 @@
  *   - fsync of a file makes all its bytes and its size durable, not its name; fsync of a directory
  *     makes the names in it durable, not the bytes of the files named. Whose operations they are
  *     does not matter: whoever syncs, syncs what it sees.
- *   - close syncs nothing. Removing is a name operation as any other and may be undone by a crash.
+ *   - close syncs nothing. Removing (unlink, rmdir) is a name operation as any other and may be
+ *     undone by a crash; each is decided on its own, so a directory may come back without its files
+ *     and may be gone with them.
  *   - A failed fsync of a file marks its pages clean (Rebello et al., ATC'20): the bytes stay
  *     visible, later fsyncs succeed, and only a crash shows that they never reached the disk. A
  *     failed fsync of a directory leaves its names unsynced; a later one may make them durable (a
@@ -53,10 +55,19 @@ struct disk_call disk_call_begin(
                              .path = path,
                              .status = OK,
                              .happens = true};
-    struct operation_fault fault = kernel_operation_before(disk->kernel, "disk", operation, path);
-    kernel_hold(disk->kernel,
-                kernel_cost_us(disk->kernel, call.process, cost, units) + fault.delay_us);
-    if (fault.effect == OPERATION_FAILS) {
+    struct operation_fault fault = {.effect = OPERATION_OK};
+    if (!kernel_caller_gone(disk->kernel)) {
+        fault = kernel_operation_before(disk->kernel, "disk", operation, path);
+    }
+    if (!kernel_caller_gone(disk->kernel)) {
+        kernel_hold(disk->kernel,
+                    kernel_cost_us(disk->kernel, call.process, cost, units) + fault.delay_us);
+    }
+    call.gone = kernel_caller_gone(disk->kernel);
+    if (call.gone) {
+        call.status = ERR_IO;
+        call.happens = false;
+    } else if (fault.effect == OPERATION_FAILS) {
         call.status = fault.status;
         call.happens = false;
     } else if (fault.effect == OPERATION_LOSES_REPLY) {
@@ -70,7 +81,12 @@ struct disk_call disk_call_begin(
 enum status disk_call_end(struct disk_call *call, enum status status)
 {
     kernel_leave(call->disk->kernel, call->previous);
-    kernel_operation_after(call->disk->kernel, "disk", call->operation, call->path);
+    if (!call->gone) {
+        kernel_operation_after(call->disk->kernel, "disk", call->operation, call->path);
+    }
+    if (kernel_caller_gone(call->disk->kernel)) {
+        return ERR_IO; /* nobody hears more than that */
+    }
     return call->status == OK ? status : call->status;
 }
 
@@ -92,9 +108,12 @@ void disk_call_touch(const struct disk_call *call, struct disk_inode *inode)
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
 
-/* Valid until the next open or close of anybody. */
+/* Valid until the next open or close of anybody. NULL: the caller is gone, and all of its own. */
 static struct disk_descriptor *descriptor(struct fake_disk *disk, disk_fd fd)
 {
+    if (kernel_caller_gone(disk->kernel)) {
+        return NULL;
+    }
     const struct sim_process *process = kernel_current(disk->kernel);
     struct disk_descriptor *found = NULL;
     for (size_t i = 0; i < disk->descriptor_count && found == NULL; i++) {
@@ -211,13 +230,38 @@ disk_fake_open(void *self, const char *path, enum disk_open_mode mode, disk_fd *
     return disk_call_end(&call, status);
 }
 
+static uint64_t unsynced_size(const struct disk_descriptor *open)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < open->inode->write_count; i++) {
+        size += open->inode->writes[i].size;
+    }
+    return size;
+}
+
+/* A call of `size` bytes on a descriptor. NULL: the caller is gone. */
+static struct disk_descriptor *begin_on(struct disk_call *call,
+                                        struct fake_disk *disk,
+                                        disk_fd fd,
+                                        const char *operation,
+                                        enum cost_kind cost,
+                                        uint64_t size)
+{
+    const struct disk_descriptor *open = descriptor(disk, fd);
+    const char *path = open == NULL ? "" : open->path;
+    *call = disk_call_begin(disk, operation, path, cost, storage_logical_size(path, size));
+    return call->gone ? NULL : descriptor(disk, fd);
+}
+
 static enum status
 disk_fake_write(void *self, disk_fd fd, const void *data, size_t size, size_t *written)
 {
-    struct disk_descriptor *open = descriptor(self, fd);
-    struct disk_call call = disk_call_begin(
-        self, "write", open->path, COST_DISK_WRITE, storage_logical_size(open->path, size));
-    open = descriptor(self, fd);
+    struct disk_call call;
+    struct disk_descriptor *open = begin_on(&call, self, fd, "write", COST_DISK_WRITE, size);
+    *written = 0;
+    if (open == NULL) {
+        return disk_call_end(&call, OK);
+    }
     require(open->writing);
     *written = maybe_short(&call, open, size);
     if (call.status != OK) {
@@ -235,13 +279,11 @@ disk_fake_write(void *self, disk_fd fd, const void *data, size_t size, size_t *w
 static enum status
 disk_fake_read(void *self, disk_fd fd, uint64_t at, void *data, size_t size, size_t *got)
 {
-    struct disk_descriptor *open = descriptor(self, fd);
-    struct disk_call call = disk_call_begin(
-        self, "read", open->path, COST_DISK_READ, storage_logical_size(open->path, size));
-    open = descriptor(self, fd);
-    const struct buf *content = &open->inode->content;
+    struct disk_call call;
+    struct disk_descriptor *open = begin_on(&call, self, fd, "read", COST_DISK_READ, size);
     *got = 0;
-    if (call.status == OK && at < content->size) {
+    if (open != NULL && call.status == OK && at < open->inode->content.size) {
+        const struct buf *content = &open->inode->content;
         size_t left = content->size - at;
         *got = maybe_short(&call, open, size < left ? size : left);
         memcpy(data, content->data + at, *got);
@@ -251,31 +293,23 @@ disk_fake_read(void *self, disk_fd fd, uint64_t at, void *data, size_t size, siz
 
 static enum status disk_fake_size(void *self, disk_fd fd, uint64_t *size)
 {
-    struct disk_call call =
-        disk_call_begin(self, "size", descriptor(self, fd)->path, COST_DISK_OPEN, 0);
-    *size = descriptor(self, fd)->inode->content.size;
+    struct disk_call call;
+    const struct disk_descriptor *open = begin_on(&call, self, fd, "size", COST_DISK_OPEN, 0);
+    *size = open == NULL ? 0 : open->inode->content.size;
     return disk_call_end(&call, OK);
-}
-
-static int64_t unsynced_size(const struct disk_descriptor *open)
-{
-    uint64_t size = 0;
-    for (size_t i = 0; i < open->inode->write_count; i++) {
-        size += open->inode->writes[i].size;
-    }
-    return storage_logical_size(open->path, size);
 }
 
 static enum status disk_fake_fsync(void *self, disk_fd fd)
 {
-    struct disk_descriptor *open = descriptor(self, fd);
-    struct disk_call call =
-        disk_call_begin(self, "fsync", open->path, COST_DISK_FSYNC, unsynced_size(open));
-    struct disk_inode *inode = descriptor(self, fd)->inode;
-    if (call.happens) {
-        inode_sync(inode);
-    } else {
-        inode_sync_failed(inode);
+    struct disk_call call;
+    struct fake_disk *disk = self;
+    const struct disk_descriptor *open = descriptor(disk, fd);
+    uint64_t unsynced = open == NULL ? 0 : unsynced_size(open);
+    open = begin_on(&call, disk, fd, "fsync", COST_DISK_FSYNC, unsynced);
+    if (open != NULL && call.happens) {
+        inode_sync(open->inode);
+    } else if (open != NULL) {
+        inode_sync_failed(open->inode);
     }
     return disk_call_end(&call, OK);
 }
@@ -284,10 +318,12 @@ static enum status disk_fake_fsync(void *self, disk_fd fd)
 static enum status disk_fake_close(void *self, disk_fd fd)
 {
     struct fake_disk *disk = self;
-    struct disk_call call =
-        disk_call_begin(self, "close", descriptor(self, fd)->path, COST_DISK_OPEN, 0);
-    struct disk_descriptor *open = descriptor(self, fd);
+    struct disk_call call;
+    struct disk_descriptor *open = begin_on(&call, disk, fd, "close", COST_DISK_OPEN, 0);
     struct disk_place place;
+    if (open == NULL) {
+        return disk_call_end(&call, OK);
+    }
     if (open->writing && disk_call_find(&call, call.path, &place) == OK &&
         place.inode == open->inode) {
         storage_published(disk->storage, call.process, call.path, buf_bytes(&open->inode->content));

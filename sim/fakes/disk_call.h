@@ -13,11 +13,13 @@ struct disk_call {
     const char *path;
     enum status status; /* what a fault decided */
     bool happens;       /* the operation has its effect */
+    bool gone;          /* the caller died in it, in a stretch (kernel_caller_gone): no effect */
     struct process *previous;
 };
 
 /* Before the effect: the fault, then the cost. The process is busy; it may be killed here.
- * Afterwards nothing that was looked up before is trusted. Enters the world. */
+ * Afterwards nothing that was looked up before is trusted; when the caller is gone nothing of it is
+ * there any more, not even the path. Enters the world. */
 struct disk_call disk_call_begin(
     void *self, const char *operation, const char *path, enum cost_kind cost, int64_t units);
 

@@ -134,11 +134,11 @@ static enum status do_rmdir(struct disk_call *call)
     struct disk_place place;
     struct file_system *fs = disk_call_fs(call, call->path);
     TRY(disk_call_find(call, call->path, &place));
-    if (place.inode == NULL) {
+    if (place.inode == NULL || !place.inode->directory) {
         return ERR_NOT_FOUND;
     }
-    if (!place.inode->directory || place.directory == NULL) {
-        return ERR_INVALID;
+    if (place.directory == NULL) {
+        return ERR_INVALID; /* the root */
     }
     if (place.inode->names.count > 0) {
         return ERR_EXISTS;
@@ -183,7 +183,7 @@ enum status disk_fake_list(
     struct disk_call call =
         disk_call_begin(self, "list", path, COST_DISK_LIST, (int64_t)names_in(self, path));
     struct disk_inode *directory = NULL;
-    enum status status = find_directory(&call, &directory);
+    enum status status = call.gone ? ERR_IO : find_directory(&call, &directory);
     kernel_leave(call.disk->kernel, call.previous); /* the answer belongs to the caller */
     *entries = NULL;
     *count = 0;
@@ -207,7 +207,7 @@ enum status disk_fake_fsync_dir(void *self, const char *path)
 {
     struct disk_call call = disk_call_begin(self, "fsync_dir", path, COST_DISK_FSYNC_DIR, 0);
     struct disk_inode *directory = NULL;
-    enum status status = find_directory(&call, &directory);
+    enum status status = call.gone ? ERR_IO : find_directory(&call, &directory);
     if (status == OK && call.happens) {
         directory_sync(disk_call_fs(&call, path), directory);
         file_system_sweep(disk_call_fs(&call, path));

@@ -10,20 +10,20 @@
 
 /*    enum                    name              base us   ns a unit   unit */
 #define COST_TABLE(X)                                                                              \
-    X(COST_DISK_OPEN, "disk-open", 20, 0)                   /* open, close, size, lock */          \
-    X(COST_DISK_READ, "disk-read", 30, 2)                   /* byte */                             \
-    X(COST_DISK_WRITE, "disk-write", 20, 1)                 /* byte */                             \
-    X(COST_DISK_FSYNC, "disk-fsync", 3000, 4)               /* unsynced byte */                    \
-    X(COST_DISK_NAME, "disk-name", 40, 0)                   /* rename, link, unlink, mkdir */      \
-    X(COST_DISK_FSYNC_DIR, "disk-fsync-dir", 2000, 0)       /* */                                  \
-    X(COST_DISK_LIST, "disk-list", 50, 500)                 /* entry */                            \
-    X(COST_OBJECT_GET, "object-get", 15000, 10)             /* byte */                             \
-    X(COST_OBJECT_PUT, "object-put", 30000, 10)             /* byte */                             \
-    X(COST_OBJECT_LIST, "object-list", 25000, 20000)        /* entry */                            \
-    X(COST_OBJECT_REMOVE, "object-remove", 15000, 0)        /* */                                  \
-    X(COST_NETWORK_CONNECT, "network-connect", 300, 0)      /* one way */                          \
-    X(COST_NETWORK_MESSAGE, "network-message", 200, 1)      /* byte */                             \
-    X(COST_NETWORK_BREAK, "network-break", 1000, 0)         /* until a peer knows of a death */    \
+    X(COST_DISK_OPEN, "disk-open", 20, 0)              /* open, close, size, lock */               \
+    X(COST_DISK_READ, "disk-read", 30, 2)              /* byte */                                  \
+    X(COST_DISK_WRITE, "disk-write", 20, 1)            /* byte */                                  \
+    X(COST_DISK_FSYNC, "disk-fsync", 3000, 4)          /* unsynced byte */                         \
+    X(COST_DISK_NAME, "disk-name", 40, 0)              /* rename, link, unlink, mkdir, rmdir */    \
+    X(COST_DISK_FSYNC_DIR, "disk-fsync-dir", 2000, 0)  /* */                                       \
+    X(COST_DISK_LIST, "disk-list", 50, 500)            /* entry */                                 \
+    X(COST_OBJECT_GET, "object-get", 15000, 10)        /* byte */                                  \
+    X(COST_OBJECT_PUT, "object-put", 30000, 10)        /* byte */                                  \
+    X(COST_OBJECT_LIST, "object-list", 25000, 20000)   /* entry */                                 \
+    X(COST_OBJECT_REMOVE, "object-remove", 15000, 0)   /* */                                       \
+    X(COST_NETWORK_CONNECT, "network-connect", 300, 0) /* one way */                               \
+    X(COST_NETWORK_MESSAGE, "network-message", 200, 1) /* byte */                                  \
+    X(COST_NETWORK_BREAK, "network-break", 1000, 0)    /* until a peer knows of a death */         \
     X(COST_NETWORK_SILENCE, "network-silence", 30000000, 0) /* ... when nobody tells it */         \
     X(COST_BROKER_REQUEST, "broker-request", 800, 0)        /* metadata, list offsets */           \
     X(COST_BROKER_FETCH, "broker-fetch", 1000, 5)           /* byte */                             \

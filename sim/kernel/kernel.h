@@ -143,10 +143,12 @@ struct sim_process_config {
 /* The struct stays readable (state, owner, name) until kernel_free, also after its death. */
 struct sim_process *kernel_spawn(struct kernel *kernel, const struct sim_process_config *config);
 /* At once. When the victim is running this, does not return; but inside an injector's action it
- * does, and the victim's code ends when the action is over. */
+ * does, and the victim's code ends when the action is over; and in a stretch on the thread's stack
+ * it does, and the victim's code ends behind it. */
 void kernel_kill(struct kernel *kernel, struct sim_process *process);
 /* The running one stops at its next suspension point, which is here when it is the caller (inside
- * an injector's action: when the action is over). Timers and messages wait until the resumption. */
+ * an injector's action: when the action is over; in a stretch on the thread's stack: behind it).
+ * Timers and messages wait until the resumption. */
 void kernel_pause(struct kernel *kernel, struct sim_process *process);
 void kernel_resume(struct kernel *kernel, struct sim_process *process);
 struct sim_process *kernel_process(struct kernel *kernel, uint32_t id); /* NULL when gone */
@@ -163,6 +165,12 @@ struct sim_process *
 kernel_current(struct kernel *kernel); /* whose code runs; never NULL in a port call */
 void kernel_hold(struct kernel *kernel,
                  int64_t cost_us); /* the whole process is busy; may not return (killed) */
+/* A stretch of the caller on the thread's own stack (fiber.h), from which nothing suspends: there
+ * kernel_hold only adds up, and the next hold, wait or park behind it takes that time first. */
+bool kernel_in_stretch(const struct kernel *kernel);
+/* The caller died in this stretch, whose code still runs: for it every call fails, changes nothing,
+ * costs nothing and leaves no trace. */
+bool kernel_caller_gone(const struct kernel *kernel);
 void kernel_wait(struct kernel *kernel, int64_t cost_us); /* this fiber only */
 /* As fibers_park / fibers_wake, in virtual time of the kernel (not of the machine's clock). */
 bool kernel_park(struct kernel *kernel, int64_t deadline_us);
@@ -184,7 +192,7 @@ struct kernel_sweep {
 void kernel_sweep(struct kernel *kernel, const struct kernel_sweep *sweep);
 uint64_t kernel_sweep_count(const struct kernel *kernel);
 /* A port call begins: hold, wait, park and operations say so themselves, fakes for what never
- * suspends. May not return. */
+ * suspends. May not return; in a stretch it does, see kernel_caller_gone. */
 void kernel_port_call(struct kernel *kernel);
 
 /* ---- storage operations

@@ -48,6 +48,8 @@ struct sim_process_private {
     bool hold_over;           /* ... and is only kept by a pause */
     bool scheduled;           /* an event that runs it is on the heap */
     bool fakes_told;
+    int64_t owed_us; /* what calls on the thread's stack cost; paid before the next suspension */
+    bool freezes;    /* paused on the thread's stack: stays at the next suspension point */
     uint64_t actor;
     uint64_t tie_count;
     uint64_t cost_counts[COST_COUNT];

@@ -14,6 +14,14 @@ void running_check(struct kernel *kernel)
     if (process == NULL || kernel->hook_depth > 0) {
         return;
     }
+    if (kernel_in_stretch(kernel)) {
+        /* A library's frames are below us: they come to their end, the victim does not go on. */
+        if (process->state == SIM_DEAD) {
+            fiber_abandon_after_stretch();
+        }
+        process->private->freezes = process->state == SIM_PAUSED;
+        return;
+    }
     if (process->state == SIM_DEAD) {
         fiber_abandon(); /* buried from the scheduler's stack */
     }
@@ -35,16 +43,30 @@ uint64_t kernel_sweep_count(const struct kernel *kernel)
     return kernel->sweep_count;
 }
 
+bool kernel_in_stretch(const struct kernel *kernel)
+{
+    return kernel->running != NULL && fiber_current() == NULL;
+}
+
+bool kernel_caller_gone(const struct kernel *kernel)
+{
+    return kernel->running->state == SIM_DEAD;
+}
+
 void kernel_port_call(struct kernel *kernel)
 {
     struct sim_process *process = kernel_current(kernel);
+    if (kernel_caller_gone(kernel)) {
+        return;
+    }
     kernel->same_time_calls++;
     if (kernel->same_time_calls > CALLS_MAX) { /* it spins on calls that cost nothing */
         kernel_violate(kernel,
                        "endless-loop",
                        "%s makes a million port calls without virtual time moving",
                        process->process.name);
-        kernel_kill(kernel, process); /* does not return */
+        kernel_kill(kernel, process);
+        return; /* in a stretch */
     }
     const struct kernel_sweep *sweep = &kernel->sweep;
     if (sweep->process == NULL || strcmp(sweep->process, process->process.name) != 0) {
@@ -55,7 +77,7 @@ void kernel_port_call(struct kernel *kernel)
     if (kernel->sweep_count != sweep->call && !again) {
         return;
     }
-    if (sweep->machine) { /* neither of them returns */
+    if (sweep->machine) { /* neither of them returns, but in a stretch */
         kernel_machine_down(kernel, process->machine, MACHINE_CRASHED, sweep->unsynced);
     } else {
         kernel_kill(kernel, process);
@@ -82,7 +104,7 @@ static struct operation_fault ask_injector(
     kernel_port_call(kernel);
     struct sim_process *process = kernel_current(kernel);
     struct operation_fault fault = {.effect = OPERATION_OK};
-    if (kernel->has_injector) {
+    if (kernel->has_injector && !kernel_caller_gone(kernel)) {
         struct process *previous = hook_enter(kernel);
         fault = kernel->injector.operation(
             kernel->injector.self, process, port, operation, path, after);
@@ -109,9 +131,9 @@ static bool changes_storage(const char *operation)
                                            "rename",
                                            "link",
                                            "unlink",
+                                           "rmdir",
                                            "fsync_dir",
                                            "mkdir",
-                                           "rmdir",
                                            "put",
                                            "put_if_absent",
                                            "remove"};

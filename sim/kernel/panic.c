@@ -94,6 +94,15 @@ record_assertion(struct kernel *kernel, const char *who, const struct assertion 
     append_backtrace(violation->evidence, sizeof violation->evidence);
 }
 
+/* On the thread's stack a library may be in the middle of something, with its locks taken: to close
+ * it now could wait for ever. The run is over; what it holds is left as it is. */
+static void forget_natives(struct kernel *kernel)
+{
+    if (kernel_in_stretch(kernel)) {
+        kernel->running->process.natives = NULL;
+    }
+}
+
 void process_panic(
     struct process *self, const char *file, int line, const char *function, const char *text)
 {
@@ -102,6 +111,7 @@ void process_panic(
     struct assertion assertion = {.file = file, .line = line, .function = function, .text = text};
     record_assertion(kernel, self->name, &assertion);
     process->state = SIM_DEAD; /* buried from the scheduler's stack */
+    forget_natives(kernel);
     fiber_abandon();
 }
 
@@ -113,6 +123,7 @@ void world_panic(
     record_assertion(kernel, "the world", &assertion);
     if (kernel->running != NULL) {
         kernel->running->state = SIM_DEAD;
+        forget_natives(kernel);
         fiber_abandon();
     }
     if (kernel->in_run) {

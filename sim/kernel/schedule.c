@@ -256,22 +256,48 @@ struct sim_process *kernel_current(struct kernel *kernel)
     return kernel->running;
 }
 
+static void hold(struct kernel *kernel, int64_t cost_us)
+{
+    struct sim_process_private *private = kernel->running->private;
+    require(private->holder == NULL);
+    if (cost_us > 0) {
+        private->holder = kernel->running_fiber;
+        private->hold_over = false;
+        suspend(kernel, WAIT_HOLD, time_add(kernel->now_us, cost_us));
+    }
+}
+
+/* What happened in a stretch on the thread's stack takes hold: a pause, and what it cost. */
+static void settle(struct kernel *kernel, int64_t more_us)
+{
+    struct sim_process *process = kernel->running;
+    if (process->private->freezes) {
+        process->private->freezes = false;
+        if (process->state == SIM_PAUSED) {
+            running_freeze(kernel);
+        }
+    }
+    int64_t owed_us = process->private->owed_us;
+    process->private->owed_us = 0;
+    hold(kernel, time_add(owed_us, more_us));
+}
+
 void kernel_hold(struct kernel *kernel, int64_t cost_us)
 {
     kernel_port_call(kernel);
     struct sim_process *process = kernel_current(kernel);
-    require(process->private->holder == NULL);
-    if (cost_us > 0) {
-        process->private->holder = kernel->running_fiber;
-        process->private->hold_over = false;
-        suspend(kernel, WAIT_HOLD, time_add(kernel->now_us, cost_us));
+    if (kernel_in_stretch(kernel)) {
+        process->private->owed_us = time_add(process->private->owed_us, cost_us);
+        return;
     }
+    settle(kernel, cost_us);
 }
 
 void kernel_wait(struct kernel *kernel, int64_t cost_us)
 {
     kernel_port_call(kernel);
     (void)kernel_current(kernel);
+    settle(kernel, 0);
     if (cost_us > 0) {
         suspend(kernel, WAIT_TIME, time_add(kernel->now_us, cost_us));
     }
@@ -281,6 +307,7 @@ bool kernel_park(struct kernel *kernel, int64_t deadline_us)
 {
     kernel_port_call(kernel);
     (void)kernel_current(kernel);
+    settle(kernel, 0);
     struct sim_fiber *fiber = kernel->running_fiber;
     if (fiber->token) {
         fiber->token = false;

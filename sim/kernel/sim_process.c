@@ -4,6 +4,7 @@
 #include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
+#include "engine/base/native.h"
 #include "sim/kernel/kernel_private.h"
 
 enum { SKEW_MAX_US = 50000, PROCESSES_FIRST = 16 };
@@ -160,6 +161,7 @@ void process_bury(struct sim_process *process)
     require(kernel->running != process);
     kernel_tell_gone(kernel, process);
     process_fibers_drop(process);
+    native_drop(&process->process);
     heap_drop(&process->process.heap);
     if (process->private->ended != NULL) {
         void (*ended)(void *owner, struct sim_process *process) = process->private->ended;
@@ -232,7 +234,8 @@ bool kernel_process_clean(const struct sim_process *process)
 {
     const struct heap *heap = &process->process.heap;
     return heap->first == NULL && heap->bytes == 0 && heap->blocks == 0 &&
-           process->private->fiber_count == 0 && process->private->fibers == NULL;
+           process->private->fiber_count == 0 && process->private->fibers == NULL &&
+           native_count(&process->process) == 0;
 }
 
 /* ---- pause */
