@@ -36,6 +36,10 @@
     X(FP_FETCH_AFTER, "fetch.after", ROLE_EXECUTOR, "D: all blocks of the partition are here")     \
     X(FP_STATE_LOADED, "state.loaded", ROLE_EXECUTOR, "D: state version N is open")                \
     X(FP_STATE_BEFORE, "state.before", ROLE_EXECUTOR, "D: before state version N+1 is written")    \
+    X(FP_STATE_UPLOADED,                                                                           \
+      "state.uploaded",                                                                            \
+      ROLE_EXECUTOR,                                                                               \
+      "a RocksDB snapshot's SST files are up, its zip is not")                                     \
     X(FP_STATE_AFTER, "state.after", ROLE_EXECUTOR, "D: state version N+1 is durable")             \
     X(FP_MAINTENANCE_SNAPSHOT,                                                                     \
       "maintenance.snapshot",                                                                      \

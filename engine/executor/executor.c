@@ -52,6 +52,11 @@ static enum status on_registered(struct executor *executor,
     }
     executor->session = session;
     executor->registered_before = true;
+    if (session->provider != NULL && !executor->local_cleared &&
+        session->plan->options.state_provider == STATE_PROVIDER_ROCKSDB) {
+        executor->local_cleared = true; /* before the first task: this fiber hears of it */
+        state_local_clear(executor->ports, executor->config->local);
+    }
     for (struct task_attempt *attempt = executor->attempts; attempt != NULL;
          attempt = attempt->next) {
         if (attempt->asking && !attempt->answered) {
@@ -178,9 +183,10 @@ static void hang_up(struct executor *executor)
 {
     network_close(&executor->ports->network, executor->connection);
     executor->connection = 0;
-    if (executor->session != NULL) {
-        executor_session_end(executor->session);
-        executor->session = NULL;
+    struct executor_session *session = executor->session;
+    executor->session = NULL;
+    if (session != NULL) {
+        executor_session_end(session); /* may suspend */
     }
 }
 

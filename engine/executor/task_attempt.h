@@ -40,6 +40,7 @@ struct executor {
     bool listening;
     connection_id connection;         /* to the driver; 0: none */
     bool registered_before;           /* with any driver, since this process began */
+    bool local_cleared;               /* of databases of an earlier process of this name */
     struct executor_session *session; /* NULL: not registered on `connection` */
     struct task_attempt *attempts;
     struct arena message_arena;

@@ -38,10 +38,6 @@ check_path(const char *name, const char *path, const char *such, struct diag *di
 
 enum status options_check(const struct options *options, struct diag *diag)
 {
-    if (options->state_provider == STATE_PROVIDER_ROCKSDB) { /* until it is built */
-        return diag_fail(
-            diag, "INVALID_OPTION", "the RocksDB state store provider is not built yet");
-    }
     if (options->checkpoint_location == NULL) {
         return diag_fail(diag,
                          "INVALID_OPTION",

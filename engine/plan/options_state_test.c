@@ -177,11 +177,11 @@ Test(options_state, what_has_no_effect_is_checked_all_the_same)
                    "option \"" ROCKSDB "allowFAllocate\" is \"yes\"; expected true or false");
 }
 
-Test(options_state, rocksdb_is_not_built_yet)
+Test(options_state, either_provider_may_be_chosen)
 {
     set("checkpointLocation", "/shared/c");
     cr_assert(eq(int, options_check(&options, &diag), OK));
     set(STORE "providerClass", PACKAGE "RocksDBStateStoreProvider");
-    cr_assert(eq(int, options_check(&options, &diag), ERR_FAILED));
-    cr_assert(eq(str, diag.text, "the RocksDB state store provider is not built yet"));
+    cr_assert(eq(int, options_check(&options, &diag), OK));
+    cr_assert(eq(int, options.state_provider, STATE_PROVIDER_ROCKSDB));
 }

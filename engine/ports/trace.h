@@ -50,7 +50,13 @@
     X(EVENT_CONF_KEPT,                                                                             \
       "conf-kept",                                                                                 \
       "the checkpoint's value is used, another was asked for; text: name, both values")            \
-    X(EVENT_QUERY_ENDED, "query-ended", "text: error class, or empty")
+    X(EVENT_QUERY_ENDED, "query-ended", "text: error class, or empty")                             \
+    X(EVENT_STATE_FILES_LOADED,                                                                    \
+      "state-files-loaded",                                                                        \
+      "SST files of a snapshot; a: partition; b: copied from the checkpoint; c: taken over here")  \
+    X(EVENT_STATE_FILES_SAVED,                                                                     \
+      "state-files-saved",                                                                         \
+      "SST files of a snapshot; a: partition; b: copied to the checkpoint; c: that were there")
 
 enum engine_event {
 #define X(id, name, fields) id,

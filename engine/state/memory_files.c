@@ -47,7 +47,8 @@ enum status memory_files_list(struct memory_provider *provider,
         struct memory_files_entry entry = {.name = found[i].name};
         bool known = state_file_name(entry.name, &entry.version, &entry.kind);
         if (known && state_file_of_rocksdb(entry.kind)) {
-            continue; /* not this provider's to read or to remove */
+            files->rocksdb_file = entry.name; /* not this provider's to read or to remove */
+            continue;
         }
         if (known) {
             files->entries[files->count++] = entry;

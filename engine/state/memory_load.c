@@ -261,6 +261,10 @@ load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct di
     if (status != OK) {
         return fail_store(loading, "cannot list", status, diag);
     }
+    if (loading->files.count == 0 && loading->files.rocksdb_file != NULL) {
+        return state_fail_provider(
+            loading->files.directory, loading->files.rocksdb_file, STATE_PROVIDER_ROCKSDB, diag);
+    }
     TRY(load_newest(loading, snapshot, repaired, diag));
     /* Their writers may have died between rename and fsync; the sink's commit will rely on them. */
     status = store_sync_directory(provider->base.store, loading->files.directory);

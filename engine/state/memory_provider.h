@@ -80,6 +80,7 @@ struct memory_files {
     /* What attempts that died left: ".<version>.delta.<uuid>.tmp" (and Hadoop's ".crc"). */
     struct memory_files_entry *leftovers;
     size_t leftover_count;
+    const char *rocksdb_file; /* one that the RocksDB provider wrote; NULL: none */
 };
 MUST_CHECK enum status memory_files_list(struct memory_provider *provider,
                                          int64_t partition,

@@ -371,6 +371,8 @@ enum status rocksdb_db_files(struct rocksdb_db *db,
     what->text[0] = '\0';
     on_thread_stack([&] {
         std::vector<rocksdb::LiveFileMetaData> live = live_files(db);
+        rocksdb::TablePropertiesCollection tables; /* by path; of a damaged file: none */
+        db->db->GetPropertiesOfAllTables(&tables).PermitUncheckedError();
         *count = live.size();
         *files =
             static_cast<struct rocksdb_file *>(arena_alloc(arena, live.size() * sizeof **files));
@@ -381,6 +383,12 @@ enum status rocksdb_db_files(struct rocksdb_db *db,
             (*files)[i].size = static_cast<int64_t>(live[i].size);
             (*files)[i].has_checksum = known;
             (*files)[i].crc32c = known ? number_of(live[i].file_checksum) : 0;
+            auto table = tables.find(db->directory + "/" + live[i].relative_filename);
+            if (table != tables.end()) {
+                (*files)[i].rows = static_cast<int64_t>(table->second->num_entries);
+                (*files)[i].bytes = static_cast<int64_t>(table->second->raw_key_size +
+                                                         table->second->raw_value_size);
+            }
         }
     });
     return OK;

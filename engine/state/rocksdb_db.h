@@ -108,6 +108,8 @@ struct rocksdb_file {
     int64_t size;
     bool has_checksum;
     uint32_t crc32c; /* of the whole file, as the MANIFEST has it */
+    int64_t rows;    /* in it; with their keys' and values' bytes they are what moving it costs */
+    int64_t bytes;
 };
 MUST_CHECK enum status rocksdb_db_files(struct rocksdb_db *db,
                                         struct arena *arena,

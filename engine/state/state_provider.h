@@ -51,6 +51,16 @@ struct state_store {
 /* Spark's HDFSBackedStateStoreProvider (memory_provider.h). */
 struct state_provider *memory_provider_new(const struct state_provider *base);
 
+/* Spark's RocksDBStateStoreProvider (rocksdb_provider.h). */
+struct state_provider *rocksdb_provider_new(const struct state_provider *base);
+
+/* The state in `directory` was written by the other provider, as the file `name` in it shows;
+ * always returns ERR_FAILED. */
+enum status state_fail_provider(const char *directory,
+                                const char *name,
+                                enum state_provider_kind wrote,
+                                struct diag *diag);
+
 /* Account for `rows` of `bytes` in steps of SPEND_ROWS_MAX. May suspend. */
 void state_spend(const struct ports *ports, int64_t rows, int64_t bytes);
 

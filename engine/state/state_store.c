@@ -1,6 +1,7 @@
 #include "engine/state/state_store.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "engine/base/check.h"
 #include "engine/state/state_provider.h"
@@ -21,7 +22,8 @@ struct state_provider *state_provider_new(const struct ports *ports,
 {
     const struct state_provider base = {
         .ports = ports, .store = store, .plan = plan, .local = local};
-    return memory_provider_new(&base);
+    return plan->options.state_provider == STATE_PROVIDER_ROCKSDB ? rocksdb_provider_new(&base)
+                                                                  : memory_provider_new(&base);
 }
 
 void state_provider_free(struct state_provider *provider)
@@ -59,6 +61,24 @@ void state_spend(const struct ports *ports, int64_t rows, int64_t bytes)
 void state_trace(const struct state_provider *provider, const struct trace_entry *entry)
 {
     trace_event(&provider->ports->trace, entry);
+}
+
+enum status state_fail_provider(const char *directory,
+                                const char *name,
+                                enum state_provider_kind wrote,
+                                struct diag *diag)
+{
+    if (!diag->set) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s/%s", directory, name);
+    }
+    return diag_fail(diag,
+                     "CANNOT_LOAD_STATE_STORE.UNCATEGORIZED",
+                     "the state in %s is of another state store provider: %s is a file of %s. Set "
+                     "spark.sql.streaming.stateStore.providerClass to that, or start with a new "
+                     "checkpointLocation; nothing was changed",
+                     directory,
+                     name,
+                     options_provider_class(wrote));
 }
 
 /* ---- one store --------------------------------------------------------------------------------

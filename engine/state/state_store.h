@@ -31,8 +31,13 @@ struct state_provider *state_provider_new(const struct ports *ports,
                                           struct store *store,
                                           const struct plan *plan,
                                           const char *local);
-/* No store of it may be open, no maintenance running. */
+/* No store of it may be open, no maintenance running. May suspend: what it has on the local disk
+ * goes. */
 void state_provider_free(struct state_provider *provider);
+
+/* What an executor of an earlier life left in its folder `local`: databases that nobody may trust.
+ * For an executor that begins. May suspend. */
+void state_local_clear(const struct ports *ports, const char *local);
 
 /* Open a partition's state at `version`: from memory when it is there (or one commit further: then
  * that commit is undone), else newest snapshot at or below it, then every delta (a snapshot that

@@ -135,7 +135,7 @@ static inline void storage_world_connect(void *owner, struct sim_process *proces
 static inline void storage_world_settle(struct storage_world *world)
 {
     enum kernel_stop stop = kernel_run(world->kernel, NULL, NULL, INT64_MAX);
-    cr_assert(eq(int, stop, KERNEL_IDLE));
+    cr_assert(eq(int, stop, KERNEL_IDLE), "%s", kernel_violation(world->kernel)->evidence);
     cr_assert(
         not(kernel_violation(world->kernel)->set), "%s", kernel_violation(world->kernel)->evidence);
 }

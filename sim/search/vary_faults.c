@@ -95,6 +95,10 @@ static bool is_passed(const struct drawing *drawing, enum failpoint point)
     static const char *const stateful[] = {
         "stage.", "shuffle.", "fetch.", "state.", "maintenance."};
     const char *name = failpoint_info(point)->name;
+    if (point == FP_STATE_UPLOADED &&
+        drawing->base->plan->options.state_provider != STATE_PROVIDER_ROCKSDB) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof stateful / sizeof *stateful; i++) {
         if (strncmp(name, stateful[i], strlen(stateful[i])) == 0) {
             return drawing->base->plan->aggregation != NULL;

@@ -1,0 +1,226 @@
+/* Directories and files on this machine's own disk. Nothing here is durable: a local database is a
+ * copy, and whoever starts anew removes what is left of it. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/base/check.h"
+#include "engine/base/heap.h"
+#include "engine/state/rocksdb_provider.h"
+
+enum { READ_SIZE = 1 << 20 };
+
+/* ---- directories ------------------------------------------------------------------------------
+ */
+
+static char *heap_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = heap_alloc(size);
+    memcpy(copy, text, size);
+    return copy;
+}
+
+char *rocksdb_local_name(struct rocksdb_provider *provider, int64_t partition, const char *suffix)
+{
+    struct arena scratch = {0};
+    char *name = heap_text(arena_printf(&scratch,
+                                        "%s/%" PRId64 "/%" PRIu64 "%s",
+                                        provider->base.local,
+                                        partition,
+                                        ++provider->directories,
+                                        suffix));
+    arena_free(&scratch);
+    return name;
+}
+
+/* `path` and whatever is missing above it. The first component is a mount point. */
+static enum status make_levels(const struct disk_port *disk, char *path)
+{
+    char *end = strchr(path + 1, '/');
+    while (end != NULL) {
+        end = strchr(end + 1, '/');
+        if (end != NULL) {
+            *end = '\0';
+        }
+        enum status status = disk_mkdir(disk, path);
+        if (end != NULL) {
+            *end = '/';
+        }
+        if (status != OK && status != ERR_EXISTS) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+enum status rocksdb_local_new(struct rocksdb_provider *provider,
+                              int64_t partition,
+                              const char *suffix,
+                              char **directory)
+{
+    const struct disk_port *disk = &provider->base.ports->disk;
+    char *path = rocksdb_local_name(provider, partition, suffix);
+    enum status status = disk_mkdir(disk, path);
+    if (status == ERR_NOT_FOUND) {
+        status = make_levels(disk, path);
+    }
+    if (status != OK) {
+        heap_free(path);
+        return status;
+    }
+    *directory = path;
+    return OK;
+}
+
+/* One directory out of `path` and all that is below it. False: nothing is left to be done. */
+static enum status remove_one(const struct disk_port *disk, const char *root, bool *done)
+{
+    struct arena scratch = {0};
+    const char *path = root;
+    struct disk_entry *entries = NULL;
+    size_t count = 0;
+    enum status status = OK;
+    for (bool leaf = false; status == OK && !leaf;) {
+        const char *below = NULL;
+        status = disk_list(disk, path, &scratch, &entries, &count);
+        for (size_t i = 0; status == OK && i < count && below == NULL; i++) {
+            below = entries[i].directory ? store_path(&scratch, path, entries[i].name) : NULL;
+        }
+        leaf = below == NULL;
+        path = leaf ? path : below;
+    }
+    for (size_t i = 0; status == OK && i < count; i++) {
+        status = disk_unlink(disk, store_path(&scratch, path, entries[i].name));
+    }
+    if (status == OK) {
+        status = disk_rmdir(disk, path);
+    }
+    *done = path == root;
+    arena_free(&scratch);
+    return status;
+}
+
+void rocksdb_local_remove(const struct disk_port *disk, const char *root)
+{
+    bool done = false;
+    enum status status = OK;
+    while (status == OK && !done) {
+        status = remove_one(disk, root, &done);
+    }
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+enum status
+rocksdb_local_write(const struct disk_port *disk, const char *path, struct bytes content)
+{
+    disk_fd fd = -1;
+    size_t at = 0;
+    TRY(disk_open(disk, path, DISK_CREATE_NEW, &fd));
+    enum status status = OK;
+    while (status == OK && at < content.size) {
+        size_t written = 0;
+        status = disk_write(disk, fd, content.data + at, content.size - at, &written);
+        status = status == OK && written == 0 ? ERR_IO : status;
+        at += written;
+    }
+    enum status closed = disk_close(disk, fd);
+    return status != OK ? status : closed;
+}
+
+enum status rocksdb_local_read(const struct disk_port *disk, const char *path, struct buf *content)
+{
+    disk_fd fd = -1;
+    size_t got = 0;
+    TRY(disk_open(disk, path, DISK_READ, &fd));
+    enum status status = OK;
+    do {
+        uint8_t *into = buf_extend(content, READ_SIZE);
+        content->size -= READ_SIZE;
+        got = 0;
+        status = disk_read(disk, fd, content->size, into, READ_SIZE, &got);
+        content->size += got;
+    } while (status == OK && got > 0);
+    enum status closed = disk_close(disk, fd);
+    return status != OK ? status : closed;
+}
+
+/* ---- what nobody uses any more ----------------------------------------------------------------
+ */
+
+void rocksdb_garbage_add(struct rocksdb_provider *provider, char *directory)
+{
+    if (directory == NULL) {
+        return;
+    }
+    provider->garbage =
+        heap_realloc(provider->garbage, (provider->garbage_count + 1) * sizeof *provider->garbage);
+    provider->garbage[provider->garbage_count++] = directory;
+}
+
+void rocksdb_garbage_remove(struct rocksdb_provider *provider)
+{
+    while (provider->garbage_count > 0) {
+        char *directory = provider->garbage[--provider->garbage_count];
+        rocksdb_local_remove(&provider->base.ports->disk, directory);
+        heap_free(directory);
+    }
+}
+
+void state_local_clear(const struct ports *ports, const char *local)
+{
+    struct arena scratch = {0};
+    rocksdb_local_remove(&ports->disk, arena_printf(&scratch, "%s/state", local));
+    arena_free(&scratch);
+}
+
+/* ---- origins ----------------------------------------------------------------------------------
+ */
+
+struct rocksdb_origin *rocksdb_origin_new(char *directory)
+{
+    struct rocksdb_origin *origin = heap_alloc(sizeof *origin);
+    origin->users = 1;
+    origin->directory = directory;
+    return origin;
+}
+
+struct rocksdb_origin *rocksdb_origin_use(struct rocksdb_origin *origin)
+{
+    if (origin != NULL) {
+        origin->users++;
+    }
+    return origin;
+}
+
+void rocksdb_origin_release(struct rocksdb_provider *provider, struct rocksdb_origin *origin)
+{
+    if (origin == NULL) {
+        return;
+    }
+    require(origin->users > 0);
+    origin->users--;
+    if (origin->users == 0) {
+        rocksdb_garbage_add(provider, origin->directory);
+        arena_free(&origin->names);
+        heap_free(origin);
+    }
+}
+
+void rocksdb_origin_share(struct rocksdb_origin *origin,
+                          const struct rocksdb_shared_file *files,
+                          size_t count)
+{
+    struct arena names = {0}; /* what is given may stand in the old one */
+    struct rocksdb_shared_file *kept = arena_alloc(&names, (count + 1) * sizeof *kept);
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = files[i];
+        kept[i].local_name = arena_strdup(&names, files[i].local_name);
+        kept[i].dfs_name = arena_strdup(&names, files[i].dfs_name);
+    }
+    arena_free(&origin->names);
+    origin->names = names;
+    origin->files = kept;
+    origin->count = count;
+}
