@@ -21,7 +21,6 @@ static const char *const kind_words[][WORDS_MAX + 1] = {
 static const char *const provider_classes[] = {
     [STATE_PROVIDER_HDFS] = STATE_PACKAGE "HDFSBackedStateStoreProvider",
     [STATE_PROVIDER_ROCKSDB] = STATE_PACKAGE "RocksDBStateStoreProvider",
-    NULL,
 };
 
 /* What RocksDB itself has where Spark says -1. */
@@ -255,28 +254,21 @@ static const char *last_part(const char *class)
 static enum status
 refuse_provider(const struct option *option, const char *value, struct diag *diag)
 {
-    const char *names[] = {[STATE_PROVIDER_HDFS] = last_part(provider_classes[STATE_PROVIDER_HDFS]),
-                           [STATE_PROVIDER_ROCKSDB] =
-                               last_part(provider_classes[STATE_PROVIDER_ROCKSDB]),
-                           NULL};
+    const char *hdfs = provider_classes[STATE_PROVIDER_HDFS];
+    const char *rocksdb = provider_classes[STATE_PROVIDER_ROCKSDB];
+    const char *names[] = {last_part(hdfs), last_part(rocksdb), NULL};
     const char *nearest = diag_nearest(last_part(value), names);
-    for (size_t i = 0; nearest != NULL && names[i] != NULL; i++) {
-        if (names[i] == nearest) {
-            return diag_fail(diag,
-                             "INVALID_OPTION",
-                             "option \"%s\" is \"%.200s\", which is no state store provider here; "
-                             "did you mean \"%s\"?",
-                             option->name,
-                             value,
-                             provider_classes[i]);
-        }
+    if (nearest != NULL) {
+        return diag_fail(diag,
+                         "INVALID_OPTION",
+                         "option \"%s\" is \"%.200s\", which is no state store provider here; did "
+                         "you mean \"%s\"?",
+                         option->name,
+                         value,
+                         nearest == names[0] ? hdfs : rocksdb);
     }
     char expected[256];
-    (void)snprintf(expected,
-                   sizeof expected,
-                   "%s or %s",
-                   provider_classes[STATE_PROVIDER_HDFS],
-                   provider_classes[STATE_PROVIDER_ROCKSDB]);
+    (void)snprintf(expected, sizeof expected, "%s or %s", hdfs, rocksdb);
     return refuse(option, value, expected, diag);
 }
 
@@ -285,7 +277,7 @@ static enum status set_provider(struct options *options,
                                 const char *value,
                                 struct diag *diag)
 {
-    for (int i = 0; provider_classes[i] != NULL; i++) {
+    for (size_t i = 0; i < sizeof provider_classes / sizeof *provider_classes; i++) {
         if (strcmp(provider_classes[i], value) == 0) {
             options->state_provider = (enum state_provider_kind)i;
             return OK;
