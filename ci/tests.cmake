@@ -80,7 +80,7 @@ endif()
 # The program with real processes, files and librdkafka, broken in many ways; with sanitizers a part of it; not again in builds that
 # differ by the compiler alone. Times are real: nothing else runs beside it.
 if(TARGET aftershock AND (AFTERSHOCK_SANITIZE OR (CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")))
-  set(parts kills-files --kills 40)
+  set(parts kills-files kills-rocksdb --kills 70)
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
     set(parts "")
   endif()
