@@ -232,8 +232,7 @@ static enum status check_operator(const struct check *check)
 /* ---- what an unfinished first batch may have left
  * ------------------------------------------------- */
 
-/* 1.snapshot (1.zip) would be read in place of the 1.delta (1.changelog) that batch 0 is about to
- * write. */
+/* 1.snapshot would be read in place of the 1.delta that batch 0 is about to write. */
 static enum status
 remove_snapshot(const struct check *check, const char *directory, const char *name)
 {
@@ -289,7 +288,9 @@ static enum status check_empty(const struct check *check, int64_t partition)
                         store_path(check->arena, directory, entries[i].name),
                         "it is the state of another query: no batch of this one was committed");
         }
-        if (plain && (kind == STATE_SNAPSHOT || kind == STATE_ZIP)) {
+        /* 1.zip may be all the state there is of a batch that is in the table already; whoever
+         * commits version 1 writes it over. */
+        if (plain && kind == STATE_SNAPSHOT) {
             TRY(remove_snapshot(check, directory, entries[i].name));
         }
     }
