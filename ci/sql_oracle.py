@@ -147,12 +147,17 @@ def compare_table(table, want, names):
     return same
 
 
+def wanted_state(sql, query):
+    """The rows of the state that SQL says, as plain() gives those that were read."""
+    want = sql.execute(query).fetchall()
+    times = [hasattr(value, "timestamp") for value in (want[0] if want else [])]
+    return [[round(value.timestamp() * 10**6) if time and value else value for value, time in zip(row, times)] for row in want]
+
+
 def compare_state(sql, checkpoint, query):
     """Does every state file decode, with every key where it belongs, and is the newest version what SQL says?"""
     state = checkpoint_reader.State(checkpoint)
-    want = sql.execute(query).fetchall()
-    times = [hasattr(value, "timestamp") for value in (want[0] if want else [])]
-    want = [[round(value.timestamp() * 10**6) if time and value else value for value, time in zip(row, times)] for row in want]
+    want = wanted_state(sql, query)
     same = len(want) > 0 and ordered(want) == ordered(plain(row) for row in state.rows)
     if not same:
         print("    SQL", ordered(want)[:3], "state", ordered(plain(row) for row in state.rows)[:3], file=sys.stderr)

@@ -97,8 +97,12 @@ class Case:
         ends = self.ends()
         sql, rows, names, state = sql_oracle.compute(self.folder / "source.ndjson", self.lines, self.pipeline, ends)
         same = sql_oracle.compare_table(self.table, rows, names)
-        same = (state is None or sql_oracle.compare_state(sql, self.checkpoint, state)) and same
+        if state is not None and not self.rocksdb():  # whose state Spark reads (ci/conformance_spark.py)
+            same = sql_oracle.compare_state(sql, self.checkpoint, state) and same
         return self.check_history(ends) and same
+
+    def rocksdb(self):
+        return "RocksDB" in self.offsets(0)[0]["conf"]["spark.sql.streaming.stateStore.providerClass"]
 
     def check_history(self, ends):
         """One commit a batch, in order, all of one application id, which is the query's: no hole, nothing twice."""
