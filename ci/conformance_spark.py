@@ -22,6 +22,11 @@ BOOTSTRAP, OUT = os.environ["AFTERSHOCK_KAFKA"], pathlib.Path(sys.argv[1]).resol
 FLIGHTS = (ROOT / "scenarios/data/flights.ndjson").read_text().splitlines()
 EDGES = (ROOT / "scenarios/data/edges.ndjson").read_text().splitlines()
 failures = []
+STORE = "spark__sql__streaming__stateStore__"
+ROCKSDB = {STORE + "providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"}
+# Snapshots come soon: what is loaded is one of them and changelogs behind it.
+CHANGELOG = {**ROCKSDB, STORE + "rocksdb__changelogCheckpointing__enabled": "true", STORE + "minDeltasForSnapshot": "2",
+             STORE + "maintenanceInterval": "200ms"}
 
 
 def expect(condition, name, text):
@@ -45,6 +50,8 @@ def new_case(name, pipeline, lines, partitions, **options):
 
 def spark_once(case):
     """The query in this process' Spark, to the end of what is there; what it told of its batches."""
+    for name in CHANGELOG:  # what an earlier case has left in this session
+        spark.conf.unset(name.replace("__", "."))
     pipeline = spark_query.with_options(case.pipeline, case.options)
     query = spark_query.start(spark, pipeline, BOOTSTRAP, case.folder, once=True)
     query.awaitTermination()
@@ -245,11 +252,6 @@ def together(name, pipeline):
     print(f"  {name}: refused was {'Aftershock: ' + words.splitlines()[-1] if stopped else 'Spark: ' + said[:160]}")
 
 
-STORE = "spark__sql__streaming__stateStore__"
-ROCKSDB = {STORE + "providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"}
-# Snapshots come soon: what is loaded is one of them and changelogs behind it.
-CHANGELOG = {**ROCKSDB, STORE + "rocksdb__changelogCheckpointing__enabled": "true", STORE + "minDeltasForSnapshot": "2",
-             STORE + "maintenanceInterval": "200ms"}
 parts = sys.argv[2:] or ["simulated", "from-nothing", "turns", "together"]
 spark = spark_query.session()
 if "simulated" in parts:
