@@ -5,11 +5,12 @@
 #include "engine/base/check.h"
 #include "engine/state/disk_memory.h"
 #include "engine/state/rocksdb_db.h"
+#include "engine/state/rocksdb_diagnosis.h"
 #include "engine/state/rocksdb_read.h"
 
 #define DATABASE "/local/db"
 
-enum { SLICE = 1024, CACHE_BYTES = 8 << 20, BLOCK_SIZE = 4096, FORMAT_VERSION = 5 };
+enum { SLICE = 1024, CACHE_BYTES = 8 << 20, BLOCK_SIZE = 4096 };
 
 struct reading {
     const struct rocksdb_reader *reader;
@@ -97,55 +98,6 @@ static const char *archive_path(const struct reading *reading)
         reading->reader->arena, reading->reader->directory, reading->at, STATE_ZIP);
 }
 
-/* "000008.sst", or "table file 8". */
-static bool speaks_of(const char *text, const char *local_name)
-{
-    static const char words[] = "table file ";
-    const char *at = strstr(text, words);
-    const char *digits = local_name + strspn(local_name, "0");
-    size_t size = strspn(digits, "0123456789");
-    if (strstr(text, local_name) != NULL) {
-        return true;
-    }
-    return at != NULL && size > 0 && strspn(at + sizeof words - 1, "0123456789") == size &&
-           strncmp(at + sizeof words - 1, digits, size) == 0;
-}
-
-/* The SST file that a message of the library speaks of, else the first that does not read; none of
- * them: the archive. A message of its own goes before what the database said. */
-static const char *file_at_fault(const struct reading *reading, struct rocksdb_what *what)
-{
-    const struct rocksdb_snapshot *snapshot = reading->snapshot;
-    for (size_t i = 0; i < snapshot->sst_count; i++) {
-        if (speaks_of(what->text, snapshot->ssts[i].local_name)) {
-            return sst_path(reading, i);
-        }
-    }
-    for (size_t i = 0; i < snapshot->sst_count; i++) {
-        struct rocksdb_what own = {0};
-        if (rocksdb_sst_verify(
-                disk_memory_port(reading->disk), DATABASE, snapshot->ssts[i].local_name, &own) !=
-            OK) {
-            *what = own;
-            return sst_path(reading, i);
-        }
-    }
-    return archive_path(reading);
-}
-
-/* As RocksDB 7.8 words it. */
-static bool from_newer(const char *text)
-{
-    static const char *const words[] = {
-        "newer version of RocksDB", "unsupported format_version", "unknown tag"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strstr(text, words[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* SPARK-43404: the name is right, the file is not. */
 static enum status fail_other(const struct reading *reading, const char *path)
 {
@@ -161,20 +113,13 @@ static enum status fail_other(const struct reading *reading, const char *path)
 static enum status
 fail_library(const struct reading *reading, enum status status, struct rocksdb_what *what)
 {
-    const char *path = file_at_fault(reading, what);
-    bool newer = from_newer(what->text);
-    if (strstr(what->text, "unique ID") != NULL) {
-        return fail_other(reading, path);
-    }
-    return fail(
-        reading,
-        newer ? ERR_UNSUPPORTED : status,
-        path,
-        arena_printf(reading->reader->arena,
-                     newer ? "RocksDB 7.8 cannot read it, a newer one may have written it: %s. "
-                             "Go on with what wrote it, or restore a copy of the checkpoint"
-                           : "RocksDB cannot read it: %s",
-                     what->text[0] == '\0' ? status_text(status) : what->text));
+    bool newer = false;
+    const struct rocksdb_sst *sst =
+        rocksdb_sst_at_fault(disk_memory_port(reading->disk), DATABASE, reading->snapshot, what);
+    const char *path = sst == NULL ? archive_path(reading)
+                                   : sst_path(reading, (size_t)(sst - reading->snapshot->ssts));
+    const char *text = rocksdb_explain(reading->reader->arena, status, what, &newer);
+    return fail(reading, newer ? ERR_UNSUPPORTED : status, path, text);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -252,7 +197,7 @@ scan_rows(const struct reading *reading, struct rocksdb_db *db, struct state_map
 static enum status open_and_scan(const struct reading *reading, struct state_map *map)
 {
     static const struct rocksdb_options options = {
-        .block_size = BLOCK_SIZE, .max_open_files = -1, .format_version = FORMAT_VERSION};
+        .block_size = BLOCK_SIZE, .max_open_files = -1, .format_version = ROCKSDB_SST_FORMAT};
     struct rocksdb_cache *cache = rocksdb_cache_new(CACHE_BYTES);
     struct rocksdb_db *db = NULL;
     struct rocksdb_what what = {0};
