@@ -8,19 +8,11 @@
 #include "engine/base/check.h"
 #include "engine/state/memory_provider.h"
 
-#define LOAD "CANNOT_LOAD_STATE_STORE."
-#define REMEDY                                                                                     \
-    "Nothing was changed. Restore the file from a copy of the checkpoint, or start with a new "    \
-    "checkpointLocation, which reads from startingOffsets again"
-
-/* As far as Spark goes back for an older snapshot (maxChangeFileReplay). */
-enum { REPAIR_VERSIONS_MAX = 500 };
-
 struct loading {
     struct memory_provider *provider;
     int64_t partition;
     int64_t version;
-    struct memory_files files;
+    struct state_files files;
     struct arena *names; /* for the whole load */
     struct arena bytes;  /* of one file */
     struct state_map *map;
@@ -121,13 +113,13 @@ static enum status fail_file(const struct loading *loading,
 {
     bool delta = fault->kind == STATE_DELTA;
     bool missing = fault->status == ERR_NOT_FOUND;
-    const char *error_class = LOAD "UNCATEGORIZED"; /* the store's fault, not the file's */
+    const char *error_class = STATE_LOAD "UNCATEGORIZED"; /* the store's fault, not the file's */
     if (missing) {
-        error_class = delta ? LOAD "CANNOT_READ_MISSING_DELTA_FILE"
-                            : LOAD "CANNOT_READ_MISSING_SNAPSHOT_FILE";
+        error_class = delta ? STATE_LOAD "CANNOT_READ_MISSING_DELTA_FILE"
+                            : STATE_LOAD "CANNOT_READ_MISSING_SNAPSHOT_FILE";
     } else if (fault->status == ERR_CORRUPT) {
-        error_class = delta ? LOAD "CANNOT_READ_DELTA_FILE_KEY_SIZE"
-                            : LOAD "CANNOT_READ_SNAPSHOT_FILE_KEY_SIZE";
+        error_class = delta ? STATE_LOAD "CANNOT_READ_DELTA_FILE_KEY_SIZE"
+                            : STATE_LOAD "CANNOT_READ_SNAPSHOT_FILE_KEY_SIZE";
     }
     if (!diag->set) {
         (void)snprintf(diag->file, sizeof diag->file, "%s", fault->path);
@@ -135,7 +127,7 @@ static enum status fail_file(const struct loading *loading,
     return diag_fail(diag,
                      error_class,
                      "state version %" PRId64 " of partition %" PRId64
-                     " cannot be loaded: %s cannot be read: %s%s. " REMEDY,
+                     " cannot be loaded: %s cannot be read: %s%s. " STATE_LOAD_REMEDY,
                      loading->version,
                      loading->partition,
                      fault->path,
@@ -153,13 +145,9 @@ static struct file_fault missing_delta(const struct loading *loading, int64_t ve
         .what = "it is missing"};
 }
 
-/* Is this snapshot beyond reading, so that an older one is worth a try? What a store refuses for
- * now (throttling, a deadline) is asked for again by the next attempt. */
 static bool snapshot_lost(const struct file_fault *fault)
 {
-    bool gone =
-        fault->status == ERR_CORRUPT || fault->status == ERR_NOT_FOUND || fault->status == ERR_IO;
-    return gone && fault->kind == STATE_SNAPSHOT;
+    return fault->kind == STATE_SNAPSHOT && state_beyond_reading(fault->status);
 }
 
 static void trace_repair(const struct loading *loading, const struct file_fault *fault)
@@ -197,7 +185,7 @@ static enum status fail_far(const struct loading *loading,
         arena_printf(loading->names,
                      "; the version before it that reads is %" PRId64 ", more than %d deltas away",
                      snapshot,
-                     REPAIR_VERSIONS_MAX);
+                     STATE_REPAIR_VERSIONS_MAX);
     return fail_file(loading, lost, behind, diag);
 }
 
@@ -209,12 +197,13 @@ static enum status
 load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct diag *diag)
 {
     struct file_fault lost = {0}; /* the newest snapshot's */
-    *snapshot = memory_files_snapshot(&loading->files, loading->version);
+    *snapshot = state_files_newest_version(&loading->files, STATE_SNAPSHOT, loading->version);
     *repaired = false;
     while (true) {
         struct file_fault fault = {0};
-        int64_t missing = memory_files_missing(&loading->files, *snapshot, loading->version);
-        if (*repaired && loading->version - *snapshot > REPAIR_VERSIONS_MAX) {
+        int64_t missing =
+            state_files_missing(&loading->files, STATE_DELTA, *snapshot, loading->version);
+        if (*repaired && loading->version - *snapshot > STATE_REPAIR_VERSIONS_MAX) {
             return fail_far(loading, &lost, *snapshot, diag);
         }
         if (missing > 0) {
@@ -229,27 +218,15 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
         trace_repair(loading, &fault);
         lost = *repaired ? lost : fault;
         *repaired = true;
-        *snapshot = memory_files_snapshot(&loading->files, *snapshot - 1);
+        *snapshot = state_files_newest_version(&loading->files, STATE_SNAPSHOT, *snapshot - 1);
     }
 }
 
 static enum status
 fail_store(const struct loading *loading, const char *what, enum status status, struct diag *diag)
 {
-    if (!diag->set) {
-        (void)snprintf(diag->file, sizeof diag->file, "%s", loading->files.directory);
-    }
-    return diag_fail(
-        diag,
-        LOAD "UNCATEGORIZED",
-        "state version %" PRId64 " of partition %" PRId64
-        " cannot be loaded: %s %s: %s. Make the checkpointLocation readable, then start "
-        "the query again: nothing was changed",
-        loading->version,
-        loading->partition,
-        what,
-        loading->files.directory,
-        status_text(status));
+    return state_fail_store(
+        loading->files.directory, loading->partition, loading->version, what, status, diag);
 }
 
 static enum status
@@ -257,14 +234,11 @@ load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct di
 {
     struct memory_provider *provider = loading->provider;
     enum status status =
-        memory_files_list(provider, loading->partition, loading->names, &loading->files);
+        state_files_list(&provider->base, loading->partition, loading->names, &loading->files);
     if (status != OK) {
         return fail_store(loading, "cannot list", status, diag);
     }
-    if (loading->files.count == 0 && loading->files.rocksdb_file != NULL) {
-        return state_fail_provider(
-            loading->files.directory, loading->files.rocksdb_file, STATE_PROVIDER_ROCKSDB, diag);
-    }
+    TRY(state_files_check_writer(&loading->files, STATE_PROVIDER_HDFS, diag));
     TRY(load_newest(loading, snapshot, repaired, diag));
     /* Their writers may have died between rename and fsync; the sink's commit will rely on them. */
     status = store_sync_directory(provider->base.store, loading->files.directory);
@@ -289,11 +263,11 @@ enum status memory_load(struct memory_provider *provider,
         status = load_files(&loading, &snapshot, &repaired, diag);
     }
     if (status == OK) {
-        *loaded =
-            (struct memory_version){.map = loading.map,
-                                    .version = version,
-                                    .snapshot_due = repaired,
-                                    .snapshot_above = memory_files_newest_snapshot(&loading.files)};
+        *loaded = (struct memory_version){.map = loading.map,
+                                          .version = version,
+                                          .snapshot_due = repaired,
+                                          .snapshot_above = state_files_newest_version(
+                                              &loading.files, STATE_SNAPSHOT, INT64_MAX)};
         struct state_metrics *metrics = &memory_partition_at(provider, partition)->metrics;
         metrics->loaded_from_snapshot += snapshot > 0;
         metrics->loaded_deltas += loading.delta_count;

@@ -18,7 +18,7 @@ struct maintenance {
     struct memory_provider *provider;
     int64_t partition;
     struct arena *arena;
-    struct memory_files files;
+    struct state_files files;
     const char *path; /* of the file that is being worked on */
 };
 
@@ -87,7 +87,8 @@ static bool snapshot_wanted(const struct maintenance *maintenance)
     if (cached->map == NULL || cached->version == 0) {
         return false;
     }
-    int64_t snapshot = memory_files_snapshot(&maintenance->files, cached->version);
+    int64_t snapshot =
+        state_files_newest_version(&maintenance->files, STATE_SNAPSHOT, cached->version);
     int64_t deltas = cached->version - snapshot;
     return cached->snapshot_due ||
            deltas > provider->base.plan->options.state_min_deltas_for_snapshot;
@@ -164,22 +165,13 @@ static enum status remove_file(struct maintenance *maintenance, const char *name
     return store_remove(maintenance->provider->base.store, maintenance->path);
 }
 
-static size_t older(const struct memory_files_entry *entries, size_t count, int64_t version)
-{
-    size_t older_count = 0;
-    while (older_count < count && entries[older_count].version < version) {
-        older_count++;
-    }
-    return older_count;
-}
-
 /* Everything below `first_kept`: state files, then temporary files of attempts that died. No
  * attempt that is still wanted writes so old a version. */
 static enum status remove_older(struct maintenance *maintenance, int64_t first_kept, int64_t newest)
 {
-    const struct memory_files *files = &maintenance->files;
-    size_t file_count = older(files->entries, files->count, first_kept);
-    size_t leftover_count = older(files->leftovers, files->leftover_count, first_kept);
+    const struct state_files *files = &maintenance->files;
+    size_t file_count = state_files_older(files->entries, files->count, first_kept);
+    size_t leftover_count = state_files_older(files->leftovers, files->leftover_count, first_kept);
     if (file_count + leftover_count == 0) {
         return OK;
     }
@@ -203,7 +195,7 @@ static enum status clean_up(struct maintenance *maintenance)
     struct memory_provider *provider = maintenance->provider;
     int64_t newest = memory_partition_at(provider, maintenance->partition)->newest;
     int64_t earliest = newest - provider->base.plan->options.min_batches_to_retain;
-    int64_t first_kept = memory_files_snapshot(&maintenance->files, earliest);
+    int64_t first_kept = state_files_newest_version(&maintenance->files, STATE_SNAPSHOT, earliest);
     return first_kept == 0 ? OK : remove_older(maintenance, first_kept, newest);
 }
 
@@ -215,8 +207,8 @@ static enum status maintain(struct maintenance *maintenance)
     struct memory_provider *provider = maintenance->provider;
     const char *checkpoint = provider->base.plan->options.checkpoint_location;
     maintenance->path = state_directory(maintenance->arena, checkpoint, 0, maintenance->partition);
-    TRY(memory_files_list(
-        provider, maintenance->partition, maintenance->arena, &maintenance->files));
+    TRY(state_files_list(
+        &provider->base, maintenance->partition, maintenance->arena, &maintenance->files));
     if (snapshot_wanted(maintenance)) {
         TRY(write_snapshot(maintenance));
     }

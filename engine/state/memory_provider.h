@@ -1,12 +1,11 @@
 /* The memory provider, Spark's HDFSBackedStateStoreProvider: a map in memory, one <version>.delta a
  * batch, now and then a <version>.snapshot (spark-checkpoint 1.8). What its parts share: the
- * versions in memory and the files of a partition. Included by engine/state only. */
+ * versions in memory. Included by engine/state only. */
 #ifndef ENGINE_STATE_MEMORY_PROVIDER_H
 #define ENGINE_STATE_MEMORY_PROVIDER_H
 
-#include "engine/state/state_file.h"
+#include "engine/state/state_files.h"
 #include "engine/state/state_map.h"
-#include "engine/state/state_provider.h"
 
 /* One version in memory. Whoever holds it owns the map. */
 struct memory_version {
@@ -66,33 +65,6 @@ MUST_CHECK enum status memory_load(struct memory_provider *provider,
                                    int64_t version,
                                    struct memory_version *loaded,
                                    struct diag *diag);
-
-/* The state files of a partition, ascending by version, a delta before the snapshot. */
-struct memory_files_entry {
-    int64_t version;
-    enum state_file_kind kind;
-    const char *name;
-};
-struct memory_files {
-    const char *directory;
-    struct memory_files_entry *entries;
-    size_t count;
-    /* What attempts that died left: ".<version>.delta.<uuid>.tmp" (and Hadoop's ".crc"). */
-    struct memory_files_entry *leftovers;
-    size_t leftover_count;
-    const char *rocksdb_file; /* one that the RocksDB provider wrote; NULL: none */
-};
-MUST_CHECK enum status memory_files_list(struct memory_provider *provider,
-                                         int64_t partition,
-                                         struct arena *arena,
-                                         struct memory_files *files);
-
-/* The newest snapshot at or below `version`; 0: none. */
-int64_t memory_files_snapshot(const struct memory_files *files, int64_t version);
-/* The newest snapshot of all; 0: none. */
-int64_t memory_files_newest_snapshot(const struct memory_files *files);
-/* The first delta in (from, until] that is not there; 0: none is missing. */
-int64_t memory_files_missing(const struct memory_files *files, int64_t from, int64_t until);
 
 /* The snapshot file of a map that nobody changes meanwhile. May suspend. */
 void memory_snapshot_encode(const struct ports *ports,

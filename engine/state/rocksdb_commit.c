@@ -77,8 +77,7 @@ put_changelog(struct rocksdb_store *store, struct arena *scratch, struct diag *d
     const struct state_provider *provider = store->base.provider;
     const char *checkpoint = provider->plan->options.checkpoint_location;
     const char *directory = state_directory(scratch, checkpoint, 0, store->base.partition);
-    const char *path =
-        rocksdb_file_path(scratch, directory, store->at.version + 1, ROCKSDB_CHANGELOG);
+    const char *path = state_file_path(scratch, directory, store->at.version + 1, STATE_CHANGELOG);
     struct buf file = {0};
     state_spend(provider->ports, store->record_rows, (int64_t)store->records.size);
     state_file_finish(&store->records, &file);

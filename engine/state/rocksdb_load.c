@@ -9,13 +9,6 @@
 #include "engine/state/changelog.h"
 #include "engine/state/rocksdb_load.h"
 
-#define REMEDY                                                                                     \
-    "Nothing was changed. Restore the file from a copy of the checkpoint, or start with a new "    \
-    "checkpointLocation, which reads from startingOffsets again"
-
-/* As far as Spark goes back for an older snapshot (maxChangeFileReplay). */
-enum { REPAIR_VERSIONS_MAX = 500 };
-
 /* ---- changelogs -------------------------------------------------------------------------------
  */
 
@@ -56,11 +49,11 @@ static enum status on_record(void *context, const struct changelog_record *recor
 static enum status
 fail_changelog(struct loading *loading, enum status status, const char *path, const char *what)
 {
-    const char *error_class = LOAD "UNCATEGORIZED";
+    const char *error_class = STATE_LOAD "UNCATEGORIZED";
     if (status == ERR_NOT_FOUND) {
-        error_class = LOAD "CANNOT_READ_STREAMING_STATE_FILE";
+        error_class = STATE_LOAD "CANNOT_READ_STREAMING_STATE_FILE";
     } else if (status == ERR_CORRUPT) {
-        error_class = LOAD "CANNOT_READ_DELTA_FILE_KEY_SIZE";
+        error_class = STATE_LOAD "CANNOT_READ_DELTA_FILE_KEY_SIZE";
     }
     return load_fail(loading,
                      (struct load_fault){.kind = FAULT_CHANGELOG,
@@ -74,7 +67,7 @@ static enum status apply_changelog(struct loading *loading, int64_t version)
 {
     const struct state_provider *provider = &loading->provider->base;
     const char *path =
-        rocksdb_file_path(loading->names, loading->files.directory, version, ROCKSDB_CHANGELOG);
+        state_file_path(loading->names, loading->files.directory, version, STATE_CHANGELOG);
     struct bytes file = {0};
     struct changelog changelog = {0};
     const char *what = NULL;
@@ -104,7 +97,7 @@ static enum status apply_changelog(struct loading *loading, int64_t version)
 static enum status missing_changelog(struct loading *loading, int64_t version)
 {
     const char *path =
-        rocksdb_file_path(loading->names, loading->files.directory, version, ROCKSDB_CHANGELOG);
+        state_file_path(loading->names, loading->files.directory, version, STATE_CHANGELOG);
     return fail_changelog(
         loading,
         ERR_NOT_FOUND,
@@ -127,7 +120,8 @@ static void begin_anew(struct loading *loading)
 static enum status load_from(struct loading *loading, int64_t snapshot)
 {
     begin_anew(loading);
-    int64_t missing = rocksdb_files_missing(&loading->files, snapshot, loading->target);
+    int64_t missing =
+        state_files_missing(&loading->files, STATE_CHANGELOG, snapshot, loading->target);
     if (missing > 0) {
         return missing_changelog(loading, missing);
     }
@@ -140,13 +134,9 @@ static enum status load_from(struct loading *loading, int64_t snapshot)
     return OK;
 }
 
-/* Is this snapshot beyond reading, so that an older one is worth a try? What a store refuses for
- * now (throttling, a deadline) is asked for again by the next attempt. */
 static bool snapshot_lost(const struct load_fault *fault)
 {
-    bool gone =
-        fault->status == ERR_CORRUPT || fault->status == ERR_NOT_FOUND || fault->status == ERR_IO;
-    return gone && fault->kind == FAULT_SNAPSHOT;
+    return fault->kind == FAULT_SNAPSHOT && state_beyond_reading(fault->status);
 }
 
 static enum status fail_load(const struct loading *loading,
@@ -168,7 +158,7 @@ static enum status fail_load(const struct loading *loading,
                      behind,
                      fault->kind == FAULT_LOCAL
                          ? "Look to that disk and its space; the checkpoint is as it was"
-                         : REMEDY);
+                         : STATE_LOAD_REMEDY);
 }
 
 /* The newest snapshot was lost and what stands in for it does not do: both are named, the snapshot
@@ -194,15 +184,8 @@ static enum status fail_far(const struct loading *loading,
                                       "; the version before it that reads is %" PRId64
                                       ", more than %d versions away",
                                       snapshot,
-                                      REPAIR_VERSIONS_MAX);
+                                      STATE_REPAIR_VERSIONS_MAX);
     return fail_load(loading, lost, behind, diag);
-}
-
-static int64_t
-newest_version(const struct loading *loading, enum rocksdb_file_kind kind, int64_t until)
-{
-    const struct rocksdb_files_entry *entry = rocksdb_files_newest(&loading->files, kind, until);
-    return entry == NULL ? 0 : entry->version;
 }
 
 static void forget_source(struct loading *loading)
@@ -216,10 +199,10 @@ static enum status
 load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct diag *diag)
 {
     struct load_fault lost = {0}; /* the newest snapshot's */
-    *snapshot = newest_version(loading, ROCKSDB_ZIP, loading->target);
+    *snapshot = state_files_newest_version(&loading->files, STATE_ZIP, loading->target);
     *repaired = false;
     while (true) {
-        if (*repaired && loading->target - *snapshot > REPAIR_VERSIONS_MAX) {
+        if (*repaired && loading->target - *snapshot > STATE_REPAIR_VERSIONS_MAX) {
             return fail_far(loading, &lost, *snapshot, diag);
         }
         if (load_from(loading, *snapshot) == OK) {
@@ -244,7 +227,7 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
                                           .text = fault->what});
         lost = *repaired ? lost : *fault;
         *repaired = true;
-        *snapshot = newest_version(loading, ROCKSDB_ZIP, *snapshot - 1);
+        *snapshot = state_files_newest_version(&loading->files, STATE_ZIP, *snapshot - 1);
     }
 }
 
@@ -254,39 +237,8 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
 static enum status
 fail_store(const struct loading *loading, const char *what, enum status status, struct diag *diag)
 {
-    if (!diag->set) {
-        (void)snprintf(diag->file, sizeof diag->file, "%s", loading->files.directory);
-    }
-    return diag_fail(
-        diag,
-        LOAD "UNCATEGORIZED",
-        "state version %" PRId64 " of partition %" PRId64
-        " cannot be loaded: %s %s: %s. Make the checkpointLocation readable, then start "
-        "the query again: nothing was changed",
-        loading->target,
-        loading->partition,
-        what,
-        loading->files.directory,
-        status_text(status));
-}
-
-/* Files of somebody else and none of ours: an empty state would be a wrong one. */
-static enum status check_writer(const struct loading *loading, struct diag *diag)
-{
-    const struct rocksdb_files *files = &loading->files;
-    const char *name = files->memory_file != NULL ? files->memory_file : files->lineage_file;
-    if (files->count > 0 || name == NULL) {
-        return OK;
-    }
-    return files->memory_file != NULL
-               ? state_fail_provider(files->directory, name, STATE_PROVIDER_HDFS, diag)
-               : diag_fail(diag,
-                           LOAD "UNCATEGORIZED",
-                           "%s/%s is of state store checkpoint format 2, which says in the commit "
-                           "log which of several files counts and is not read here. Start with a "
-                           "new checkpointLocation; nothing was changed",
-                           files->directory,
-                           name);
+    return state_fail_store(
+        loading->files.directory, loading->partition, loading->target, what, status, diag);
 }
 
 static enum status
@@ -295,7 +247,7 @@ load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct di
     struct rocksdb_provider *provider = loading->provider;
     struct store *store = provider->base.store;
     enum status status =
-        rocksdb_files_list(provider, loading->partition, loading->names, &loading->files);
+        state_files_list(&provider->base, loading->partition, loading->names, &loading->files);
     if (status != OK) {
         return fail_store(loading, "cannot list", status, diag);
     }
@@ -303,7 +255,7 @@ load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct di
         loading->at = rocksdb_version_new(provider); /* empty, and never a file */
         return OK;
     }
-    TRY(check_writer(loading, diag));
+    TRY(state_files_check_writer(&loading->files, STATE_PROVIDER_ROCKSDB, diag));
     TRY(load_newest(loading, snapshot, repaired, diag));
     /* Their writers may have died between rename and fsync; the sink's commit will rely on them. */
     if (*snapshot > 0) {
@@ -352,9 +304,10 @@ finish(struct loading *loading, int64_t snapshot, bool repaired, struct rocksdb_
     loading->at.version = loading->target;
     loading->at.snapshot = snapshot;
     loading->at.snapshot_due = repaired;
-    int64_t zip = newest_version(loading, ROCKSDB_ZIP, INT64_MAX);
+    int64_t zip = state_files_newest_version(&loading->files, STATE_ZIP, INT64_MAX);
     loading->at.zip_above = at->snapshot > zip ? at->snapshot : zip; /* one may be on its way */
-    loading->at.changelog_above = newest_version(loading, ROCKSDB_CHANGELOG, INT64_MAX);
+    loading->at.changelog_above =
+        state_files_newest_version(&loading->files, STATE_CHANGELOG, INT64_MAX);
     at->metrics.loaded_from_snapshot += snapshot > 0;
     at->metrics.loaded_deltas += loading->changelog_count;
     trace_loaded(loading, snapshot);

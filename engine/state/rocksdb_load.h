@@ -5,8 +5,6 @@
 
 #include "engine/state/rocksdb_provider.h"
 
-#define LOAD "CANNOT_LOAD_STATE_STORE."
-
 enum load_fault_kind {
     FAULT_CHANGELOG,
     FAULT_SNAPSHOT, /* the zip, or an SST file that it names */
@@ -24,7 +22,7 @@ struct load_fault {
 struct loading {
     struct rocksdb_provider *provider;
     int64_t partition;
-    struct rocksdb_files files;
+    struct state_files files;
     struct rocksdb_origin *source; /* files that this machine has already; NULL: none */
     struct rocksdb_version at;
     int64_t target;

@@ -23,7 +23,7 @@ struct maintenance {
     struct rocksdb_provider *provider;
     int64_t partition;
     struct arena *arena;
-    struct rocksdb_files files;
+    struct state_files files;
     const char *path; /* of the file that is being worked on */
     const char *what; /* NULL: the status says it */
 };
@@ -86,7 +86,7 @@ read_zip(struct maintenance *maintenance, int64_t version, struct rocksdb_snapsh
 {
     struct bytes file = {0};
     maintenance->path =
-        rocksdb_file_path(maintenance->arena, maintenance->files.directory, version, ROCKSDB_ZIP);
+        state_file_path(maintenance->arena, maintenance->files.directory, version, STATE_ZIP);
     TRY(store_get(maintenance->provider->base.store, maintenance->path, maintenance->arena, &file));
     return rocksdb_snapshot_decode(file, maintenance->arena, snapshot, &maintenance->what);
 }
@@ -182,15 +182,6 @@ remove_file(struct maintenance *maintenance, const char *directory, const char *
     return store_remove(maintenance->provider->base.store, maintenance->path);
 }
 
-static size_t older(const struct rocksdb_files_entry *entries, size_t count, int64_t version)
-{
-    size_t older_count = 0;
-    while (older_count < count && entries[older_count].version < version) {
-        older_count++;
-    }
-    return older_count;
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -222,11 +213,11 @@ static void add_names(struct maintenance *maintenance,
 /* All that the zips name which are there. One that does not read may name anything. */
 static enum status read_names(struct maintenance *maintenance, struct named *named)
 {
-    const struct rocksdb_files *files = &maintenance->files;
+    const struct state_files *files = &maintenance->files;
     size_t kept = 0;
     for (size_t i = 0; i < files->count; i++) {
         struct rocksdb_snapshot snapshot = {0};
-        if (files->entries[i].kind == ROCKSDB_ZIP) {
+        if (files->entries[i].kind == STATE_ZIP) {
             TRY(read_zip(maintenance, files->entries[i].version, &snapshot));
             add_names(maintenance, named, &snapshot);
         }
@@ -249,7 +240,7 @@ static enum status read_names(struct maintenance *maintenance, struct named *nam
 static bool ahead(const struct maintenance *maintenance)
 {
     const struct rocksdb_partition *at = partition_of(maintenance);
-    const struct rocksdb_files *files = &maintenance->files;
+    const struct state_files *files = &maintenance->files;
     return at->uploads_running > 0 ||
            (files->count > 0 && files->entries[files->count - 1].version > at->newest);
 }
@@ -274,10 +265,10 @@ static enum status remove_ssts(struct maintenance *maintenance, int64_t first_ke
     size_t next = 0;
     maintenance->path = ssts;
     TRY(store_list(provider->base.store, ssts, maintenance->arena, &entries, &count));
-    TRY(rocksdb_files_list(
-        provider, maintenance->partition, maintenance->arena, &maintenance->files));
-    const struct rocksdb_files_entry *oldest =
-        rocksdb_files_newest(&maintenance->files, ROCKSDB_ZIP, first_kept);
+    TRY(state_files_list(
+        &provider->base, maintenance->partition, maintenance->arena, &maintenance->files));
+    const struct state_files_entry *oldest =
+        state_files_newest(&maintenance->files, STATE_ZIP, first_kept);
     if (oldest == NULL || ahead(maintenance)) {
         return OK;
     }
@@ -305,9 +296,9 @@ static enum status sync_names(struct maintenance *maintenance)
  * No attempt that is still wanted writes so old a version. */
 static enum status remove_older(struct maintenance *maintenance, int64_t first_kept)
 {
-    const struct rocksdb_files files = maintenance->files;
-    size_t file_count = older(files.entries, files.count, first_kept);
-    size_t leftover_count = older(files.leftovers, files.leftover_count, first_kept);
+    const struct state_files files = maintenance->files;
+    size_t file_count = state_files_older(files.entries, files.count, first_kept);
+    size_t leftover_count = state_files_older(files.leftovers, files.leftover_count, first_kept);
     size_t removed = file_count + leftover_count;
     TRY(sync_names(maintenance));
     TRY(verify_snapshot(maintenance, first_kept));
@@ -333,10 +324,9 @@ static enum status clean_up(struct maintenance *maintenance)
 {
     int64_t retain = maintenance->provider->base.plan->options.min_batches_to_retain;
     int64_t newest = partition_of(maintenance)->newest;
-    const struct rocksdb_files *files = &maintenance->files;
-    const struct rocksdb_files_entry *kept =
-        rocksdb_files_newest(files, ROCKSDB_ZIP, newest - retain);
-    if (kept == NULL || older(files->entries, files->count, kept->version) == 0) {
+    const struct state_files *files = &maintenance->files;
+    const struct state_files_entry *kept = state_files_newest(files, STATE_ZIP, newest - retain);
+    if (kept == NULL || state_files_older(files->entries, files->count, kept->version) == 0) {
         return OK;
     }
     bool enough = kept->version - files->entries[0].version >= (3 * retain + 9) / 10;
@@ -353,8 +343,8 @@ static enum status maintain(struct maintenance *maintenance)
     TRY(upload_queued(maintenance));
     maintenance->path = state_directory(maintenance->arena, checkpoint, 0, maintenance->partition);
     maintenance->what = NULL;
-    TRY(rocksdb_files_list(
-        provider, maintenance->partition, maintenance->arena, &maintenance->files));
+    TRY(state_files_list(
+        &provider->base, maintenance->partition, maintenance->arena, &maintenance->files));
     return clean_up(maintenance);
 }
 

@@ -196,25 +196,6 @@ static enum status fail_row(struct rocksdb_store *store,
                      what->text);
 }
 
-/* As Spark keeps it: a byte for the encoding's version, then the row. */
-static struct bytes encode(struct buf *buf, struct bytes row)
-{
-    buf_clear(buf);
-    buf_byte(buf, 0);
-    buf_append(buf, row.data, row.size);
-    return buf_bytes(buf);
-}
-
-static struct bytes decode(struct bytes encoded)
-{
-    return bytes_of(encoded.data + 1, encoded.size - 1);
-}
-
-static bool encoded_as_here(struct bytes bytes)
-{
-    return bytes.size > 0 && bytes.data[0] == 0;
-}
-
 static enum status fail_encoding(struct rocksdb_store *store, struct diag *diag)
 {
     return diag_fail(diag,
@@ -233,17 +214,18 @@ rocksdb_row_get(struct state_store *base, struct bytes key, struct bytes *value,
     struct rocksdb_what what = {0};
     struct bytes found = {0};
     store->gets++;
-    enum status status = rocksdb_version_get(&store->at, encode(&store->key, key), &found, &what);
+    enum status status =
+        rocksdb_version_get(&store->at, rocksdb_row_encode(&store->key, key), &found, &what);
     if (status == ERR_NOT_FOUND) {
         return status;
     }
     if (status != OK) {
         return fail_row(store, status, &what, diag);
     }
-    if (!encoded_as_here(found)) {
+    if (!rocksdb_row(&found)) {
         return fail_encoding(store, diag);
     }
-    *value = decode(found);
+    *value = found;
     return OK;
 }
 
@@ -264,8 +246,9 @@ rocksdb_row_put(struct state_store *base, struct bytes key, struct bytes value, 
 {
     struct rocksdb_store *store = rocksdb_store_of(base);
     struct rocksdb_what what = {0};
-    struct bytes encoded = encode(&store->value, value); /* `value` may be what a get gave */
-    struct bytes encoded_key = encode(&store->key, key);
+    struct bytes encoded =
+        rocksdb_row_encode(&store->value, value); /* `value` may be what a get gave */
+    struct bytes encoded_key = rocksdb_row_encode(&store->key, key);
     store->puts++;
     enum status status = rocksdb_version_put(&store->at, encoded_key, encoded, &what);
     if (status != OK) {
@@ -282,7 +265,7 @@ static enum status rocksdb_row_remove(struct state_store *base, struct bytes key
     struct rocksdb_what what = {0};
     struct bytes none = {0};
     bool there = false;
-    struct bytes encoded_key = encode(&store->key, key);
+    struct bytes encoded_key = rocksdb_row_encode(&store->key, key);
     enum status status = rocksdb_version_remove(&store->at, encoded_key, &there, &what);
     if (status != OK) {
         return fail_row(store, status, &what, diag);
@@ -311,11 +294,11 @@ struct showing {
 static enum status show(void *context, struct bytes key, struct bytes value)
 {
     struct showing *showing = context;
-    showing->foreign = !encoded_as_here(key) || !encoded_as_here(value);
+    showing->foreign = !rocksdb_row(&key) || !rocksdb_row(&value);
     if (showing->foreign) {
         return ERR_CORRUPT;
     }
-    showing->status = showing->pair(showing->context, decode(key), decode(value));
+    showing->status = showing->pair(showing->context, key, value);
     return showing->status;
 }
 

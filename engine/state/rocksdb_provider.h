@@ -20,9 +20,10 @@
 
 #include "engine/base/buf.h"
 #include "engine/state/rocksdb_db.h"
+#include "engine/state/rocksdb_names.h"
 #include "engine/state/rocksdb_snapshot.h"
+#include "engine/state/state_files.h"
 #include "engine/state/state_map.h"
-#include "engine/state/state_provider.h"
 
 /* ---- local databases ------------------------------------------------------------------------- */
 
@@ -201,7 +202,8 @@ MUST_CHECK enum status rocksdb_version_flush(struct rocksdb_provider *provider,
                                              int64_t partition,
                                              struct rocksdb_version *version,
                                              struct rocksdb_what *what);
-/* Flush, and copy the database. May suspend. On an error the version is of no use any more. */
+/* Flush, merge all files if compactOnCommit says so, and copy the database. May suspend. On an
+ * error the version is of no use any more. */
 MUST_CHECK enum status rocksdb_version_checkpoint(struct rocksdb_provider *provider,
                                                   int64_t partition,
                                                   struct rocksdb_version *version,
@@ -213,43 +215,8 @@ void rocksdb_checkpoint_drop(struct rocksdb_provider *provider,
 struct rocksdb_options rocksdb_options_of(const struct plan *plan);
 struct rocksdb_cache *rocksdb_provider_cache(struct rocksdb_provider *provider);
 
-/* ---- rocksdb_list.c: what a partition has in the checkpoint --------------------------------- */
+/* ---- rocksdb_upload.c: SST files in the checkpoint ------------------------------------------- */
 
-enum rocksdb_file_kind { ROCKSDB_CHANGELOG, ROCKSDB_ZIP };
-
-struct rocksdb_files_entry {
-    int64_t version;
-    enum rocksdb_file_kind kind;
-    const char *name;
-    int64_t modified_us;
-};
-struct rocksdb_files {
-    const char *directory;
-    struct rocksdb_files_entry *entries; /* ascending by version, a changelog before the zip */
-    size_t count;
-    /* What attempts that died left: ".<version>.zip.<uuid>.tmp" (and Hadoop's ".crc"). */
-    struct rocksdb_files_entry *leftovers;
-    size_t leftover_count;
-    const char *memory_file;  /* one that the memory provider wrote; NULL: none */
-    const char *lineage_file; /* one of checkpoint format 2 ("<version>_<uuid>.zip"); NULL: none */
-};
-MUST_CHECK enum status rocksdb_files_list(struct rocksdb_provider *provider,
-                                          int64_t partition,
-                                          struct arena *arena,
-                                          struct rocksdb_files *files);
-const char *rocksdb_file_path(struct arena *arena,
-                              const char *directory,
-                              int64_t version,
-                              enum rocksdb_file_kind kind);
-bool rocksdb_file_name(const char *name, int64_t *version, enum rocksdb_file_kind *kind);
-/* The newest of a kind at or below `version`; NULL: none. */
-const struct rocksdb_files_entry *rocksdb_files_newest(const struct rocksdb_files *files,
-                                                       enum rocksdb_file_kind kind,
-                                                       int64_t version);
-/* The first changelog in (from, until] that is not there; 0: none is missing. */
-int64_t rocksdb_files_missing(const struct rocksdb_files *files, int64_t from, int64_t until);
-/* "<dir>/SSTs" */
-const char *rocksdb_sst_directory(struct arena *arena, const char *directory);
 /* NULL: not there. `entries` are sorted by name. */
 const struct store_entry *
 rocksdb_sst_find(const struct store_entry *entries, size_t count, const char *name);

@@ -8,31 +8,9 @@
 
 #include "engine/checkpoint/store.h"
 #include "engine/state/changelog.h"
+#include "engine/state/rocksdb_names.h"
 #include "engine/state/rocksdb_snapshot.h"
-#include "engine/state/state_file.h"
 #include "engine/state/state_map.h"
-
-#define ROCKSDB_SST_DIRECTORY "SSTs"
-
-/* A version as its files are named. */
-struct rocksdb_named {
-    int64_t version;
-    const char *id; /* checkpointUniqueId; NULL: the names have none */
-};
-
-/* "<directory>/17_<id>.zip"; `kind`: STATE_CHANGELOG or STATE_ZIP. */
-const char *rocksdb_named_path(struct arena *arena,
-                               const char *directory,
-                               struct rocksdb_named at,
-                               enum state_file_kind kind);
-/* What a base name stands for; `at->id` in `arena`. False: another file. */
-bool rocksdb_named_of(struct arena *arena,
-                      const char *name,
-                      struct rocksdb_named *at,
-                      enum state_file_kind *kind);
-
-/* Take Spark's byte before a row away. False: there is none. */
-bool rocksdb_row(struct bytes *row);
 
 /* Which file is at fault and why; texts in the caller's arena. */
 struct rocksdb_fault {

@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "engine/state/rocksdb_diagnosis.h"
 #include "engine/state/rocksdb_load.h"
 
 enum status load_fail(struct loading *loading, struct load_fault fault)
@@ -20,7 +21,7 @@ enum status load_fail_local(struct loading *loading, enum status status, const c
         loading,
         (struct load_fault){.kind = FAULT_LOCAL,
                             .status = status,
-                            .error_class = LOAD "UNCATEGORIZED",
+                            .error_class = STATE_LOAD "UNCATEGORIZED",
                             .path = loading->provider->base.local,
                             .what = what == NULL || what[0] == '\0' ? status_text(status) : what});
 }
@@ -40,11 +41,11 @@ struct restoring {
 static enum status
 fail_snapshot(struct loading *loading, enum status status, const char *path, const char *what)
 {
-    const char *error_class = LOAD "UNCATEGORIZED"; /* the store's fault, not the file's */
+    const char *error_class = STATE_LOAD "UNCATEGORIZED"; /* the store's fault, not the file's */
     if (status == ERR_NOT_FOUND) {
-        error_class = LOAD "CANNOT_READ_MISSING_SNAPSHOT_FILE";
+        error_class = STATE_LOAD "CANNOT_READ_MISSING_SNAPSHOT_FILE";
     } else if (status == ERR_CORRUPT) {
-        error_class = LOAD "CANNOT_READ_CHECKPOINT";
+        error_class = STATE_LOAD "CANNOT_READ_CHECKPOINT";
     }
     return load_fail(loading,
                      (struct load_fault){.kind = FAULT_SNAPSHOT,
@@ -99,7 +100,7 @@ copy_sst(struct loading *loading, const char *to, struct rocksdb_shared_file *fi
     if ((int64_t)content.size != file->size) {
         enum status torn =
             fail_snapshot(loading, ERR_CORRUPT, path, "it has another size than its snapshot says");
-        loading->fault.error_class = LOAD "UNEXPECTED_FILE_SIZE";
+        loading->fault.error_class = STATE_LOAD "UNEXPECTED_FILE_SIZE";
         return torn;
     }
     file->has_checksum = true;
@@ -196,6 +197,20 @@ static enum status hold_checksums(struct restoring *restoring)
     return OK;
 }
 
+/* What does not open: an SST file that is damaged or another attempt's, or a small file. */
+static enum status
+fail_open(struct restoring *restoring, enum status status, struct rocksdb_what *what)
+{
+    struct loading *loading = restoring->loading;
+    const struct disk_port *disk = &loading->provider->base.ports->disk;
+    const char *local = loading->at.origin->directory;
+    bool newer = false;
+    const struct rocksdb_sst *sst = rocksdb_sst_at_fault(disk, local, &restoring->snapshot, what);
+    const char *text = rocksdb_explain(loading->names, status, what, &newer);
+    return sst == NULL ? fail_snapshot(loading, ERR_CORRUPT, restoring->zip, text)
+                       : fail_file(restoring, sst->dfs_name, text);
+}
+
 static enum status open_database(struct restoring *restoring)
 {
     struct loading *loading = restoring->loading;
@@ -208,11 +223,11 @@ static enum status open_database(struct restoring *restoring)
                                          rocksdb_provider_cache(provider),
                                          &loading->at.db,
                                          &what);
-    const char *text = arena_strdup(loading->names, what.text);
     if (status == ERR_CORRUPT) {
-        return fail_snapshot(loading, status, restoring->zip, text);
+        return fail_open(restoring, status, &what);
     }
-    return status == OK ? OK : load_fail_local(loading, status, text);
+    return status == OK ? OK
+                        : load_fail_local(loading, status, arena_strdup(loading->names, what.text));
 }
 
 static const char *unreadable(const struct rocksdb_snapshot *snapshot)
@@ -279,7 +294,7 @@ enum status load_snapshot(struct loading *loading, int64_t version)
 {
     struct restoring restoring = {
         .loading = loading,
-        .zip = rocksdb_file_path(loading->names, loading->files.directory, version, ROCKSDB_ZIP)};
+        .zip = state_file_path(loading->names, loading->files.directory, version, STATE_ZIP)};
     struct bytes file = {0};
     const char *what = NULL;
     arena_reset(&loading->bytes);

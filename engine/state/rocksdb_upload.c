@@ -127,6 +127,23 @@ static enum status send_missing(struct sending *sending)
     return OK;
 }
 
+const struct store_entry *
+rocksdb_sst_find(const struct store_entry *entries, size_t count, const char *name)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(entries[middle].name, name);
+        if (order == 0) {
+            return &entries[middle];
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
 /* Look for all of them; what is not there loses its name. */
 static enum status look(struct sending *sending, bool *all)
 {
@@ -220,7 +237,7 @@ static enum status put_zip(struct sending *sending, struct bytes file)
     struct rocksdb_upload *upload = sending->upload;
     struct store *store = sending->provider->base.store;
     int64_t version = upload->checkpoint->version;
-    upload->path = rocksdb_file_path(upload->arena, sending->directory, version, ROCKSDB_ZIP);
+    upload->path = state_file_path(upload->arena, sending->directory, version, STATE_ZIP);
     struct rocksdb_partition *at = rocksdb_partition_at(sending->provider, upload->partition);
     at->snapshot = version > at->snapshot ? version : at->snapshot;
     if (upload->over) {

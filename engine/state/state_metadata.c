@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "engine/base/document.h"
-#include "engine/state/state_file.h"
+#include "engine/state/rocksdb_names.h"
 #include "engine/state/state_schema.h"
 #include "engine/state/state_store.h"
 
@@ -244,24 +244,6 @@ remove_snapshot(const struct check *check, const char *directory, const char *na
     return status == OK ? OK : fail_store(check, path, status);
 }
 
-/* "<version>.zip" or "<version>.changelog", or with "_<id>" behind the version, as Spark's RocksDB
- * provider names them. */
-static bool rocksdb_file_name(const char *name, int64_t *version)
-{
-    size_t digits = strspn(name, "0123456789");
-    const char *end = strrchr(name, '.');
-    if (digits == 0 || digits > 18 || (name[digits] != '.' && name[digits] != '_') ||
-        (strcmp(end == NULL ? "" : end, ".zip") != 0 &&
-         strcmp(end == NULL ? "" : end, ".changelog") != 0)) {
-        return false;
-    }
-    *version = 0;
-    for (size_t i = 0; i < digits; i++) {
-        *version = 10 * *version + (name[i] - '0');
-    }
-    return true;
-}
-
 /* A query without a batch over the state of another one would mix both (SPARK-53103). A first batch
  * that crashed leaves version 1 and temporary files, no more, and of the one provider that
  * offsets/0 records. */
@@ -276,13 +258,13 @@ static enum status check_empty(const struct check *check, int64_t partition)
         return fail_store(check, directory, status);
     }
     for (size_t i = 0; i < count; i++) {
-        int64_t version = 0;
+        struct rocksdb_named at = {0};
         enum state_file_kind kind = STATE_DELTA;
-        bool plain = state_file_name(entries[i].name, &version, &kind);
-        bool memory = plain && !state_file_of_rocksdb(kind);
-        bool state = memory || rocksdb_file_name(entries[i].name, &version);
-        bool own = memory == (check->plan->options.state_provider == STATE_PROVIDER_HDFS);
-        if (state && (version > 1 || !own)) {
+        bool state = state_file_name(entries[i].name, &at.version, &kind) ||
+                     rocksdb_named_of(check->arena, entries[i].name, &at, &kind);
+        bool own = state_file_of_rocksdb(kind) ==
+                   (check->plan->options.state_provider == STATE_PROVIDER_ROCKSDB);
+        if (state && (at.version > 1 || !own)) {
             return fail(check,
                         "STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY",
                         store_path(check->arena, directory, entries[i].name),
@@ -290,7 +272,7 @@ static enum status check_empty(const struct check *check, int64_t partition)
         }
         /* 1.zip may be all the state there is of a batch that is in the table already; whoever
          * commits version 1 writes it over. */
-        if (plain && kind == STATE_SNAPSHOT) {
+        if (state && kind == STATE_SNAPSHOT) {
             TRY(remove_snapshot(check, directory, entries[i].name));
         }
     }

@@ -61,6 +61,33 @@ enum status state_fail_provider(const char *directory,
                                 enum state_provider_kind wrote,
                                 struct diag *diag);
 
+/* ---- what goes wrong in a load --------------------------------------------------------------- */
+
+#define STATE_LOAD "CANNOT_LOAD_STATE_STORE."
+#define STATE_LOAD_REMEDY                                                                          \
+    "Nothing was changed. Restore the file from a copy of the checkpoint, or start with a new "    \
+    "checkpointLocation, which reads from startingOffsets again"
+
+/* As far as Spark goes back for an older snapshot (maxChangeFileReplay). */
+enum { STATE_REPAIR_VERSIONS_MAX = 500 };
+
+/* Is a snapshot beyond reading, so that an older one is worth a try? What a store refuses for now
+ * (throttling, a deadline) is asked for again by the next attempt. */
+static inline bool state_beyond_reading(enum status status)
+{
+    return status == ERR_CORRUPT || status == ERR_NOT_FOUND || status == ERR_IO;
+}
+
+/* The store refused: `what` ("cannot list") the directory. Always returns ERR_FAILED. */
+enum status state_fail_store(const char *directory,
+                             int64_t partition,
+                             int64_t version,
+                             const char *what,
+                             enum status status,
+                             struct diag *diag);
+
+/* ---- what both account for and tell ---------------------------------------------------------- */
+
 /* Account for `rows` of `bytes` in steps of SPEND_ROWS_MAX. May suspend. */
 void state_spend(const struct ports *ports, int64_t rows, int64_t bytes);
 

@@ -63,6 +63,29 @@ void state_trace(const struct state_provider *provider, const struct trace_entry
     trace_event(&provider->ports->trace, entry);
 }
 
+enum status state_fail_store(const char *directory,
+                             int64_t partition,
+                             int64_t version,
+                             const char *what,
+                             enum status status,
+                             struct diag *diag)
+{
+    if (!diag->set) {
+        (void)snprintf(diag->file, sizeof diag->file, "%s", directory);
+    }
+    return diag_fail(
+        diag,
+        STATE_LOAD "UNCATEGORIZED",
+        "state version %" PRId64 " of partition %" PRId64
+        " cannot be loaded: %s %s: %s. Make the checkpointLocation readable, then start "
+        "the query again: nothing was changed",
+        version,
+        partition,
+        what,
+        directory,
+        status_text(status));
+}
+
 enum status state_fail_provider(const char *directory,
                                 const char *name,
                                 enum state_provider_kind wrote,

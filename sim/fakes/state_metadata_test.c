@@ -149,7 +149,7 @@ Test(state_metadata, a_new_query_does_not_start_over_the_state_of_the_other_prov
     } files[] = {{STATE "/1.delta", STATE_PROVIDER_HDFS, 1},
                  {STATE "/1.zip", STATE_PROVIDER_ROCKSDB, 1},
                  {STATE "/1.changelog", STATE_PROVIDER_ROCKSDB, 1},
-                 {STATE "/1_ab7bcd9a.zip", STATE_PROVIDER_ROCKSDB, 1},
+                 {STATE "/1_385921b6-ce74-4827-9294-d7b7b5cd8374.zip", STATE_PROVIDER_ROCKSDB, 1},
                  {STATE "/2.zip", STATE_PROVIDER_ROCKSDB, 2},
                  {STATE "/12.changelog", STATE_PROVIDER_ROCKSDB, 12}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
