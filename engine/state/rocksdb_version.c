@@ -3,9 +3,8 @@
 
 #include "engine/base/check.h"
 #include "engine/base/heap.h"
+#include "engine/state/rocksdb_names.h"
 #include "engine/state/rocksdb_provider.h"
-
-enum { FORMAT_VERSION = 5 /* what Spark pins, and older versions read */ };
 
 /* ---- life -------------------------------------------------------------------------------------
  */
@@ -15,7 +14,7 @@ struct rocksdb_options rocksdb_options_of(const struct plan *plan)
     const struct options *options = &plan->options;
     return (struct rocksdb_options){.block_size = options->rocksdb_block_size,
                                     .max_open_files = options->rocksdb_max_open_files,
-                                    .format_version = FORMAT_VERSION,
+                                    .format_version = ROCKSDB_SST_FORMAT,
                                     .compress = options->rocksdb_compress};
 }
 
@@ -140,16 +139,21 @@ bool rocksdb_version_full(const struct rocksdb_provider *provider,
                           const struct rocksdb_version *version)
 {
     const struct options *options = &provider->base.plan->options;
-    int64_t most = options->rocksdb_write_buffer_bytes;
-    if (options->rocksdb_bounded_memory) {
-        int64_t active = 0;
-        for (size_t i = 0; i < provider->partition_count; i++) {
-            active += provider->partitions[i].active;
-        }
-        int64_t share = options->rocksdb_max_memory_bytes / 2 / (active > 0 ? active : 1);
-        most = share < most ? share : most;
+    int64_t bytes = state_map_bytes(version->overlay);
+    if (bytes > options->rocksdb_write_buffer_bytes) {
+        return true;
     }
-    return state_map_bytes(version->overlay) > most;
+    /* Asked after every row: partitions are counted only where it could matter. */
+    int64_t overlays = options->rocksdb_max_memory_bytes / 2;
+    if (!options->rocksdb_bounded_memory ||
+        bytes <= overlays / (int64_t)provider->partition_count) {
+        return false;
+    }
+    int64_t active = 0;
+    for (size_t i = 0; i < provider->partition_count; i++) {
+        active += provider->partitions[i].active;
+    }
+    return bytes > overlays / (active > 0 ? active : 1);
 }
 
 /* ---- a scan: overlay and database, merged by key ----------------------------------------------
@@ -277,10 +281,11 @@ static size_t list_changes(const struct state_map *overlay,
     return count;
 }
 
-enum status rocksdb_version_flush(struct rocksdb_provider *provider,
-                                  int64_t partition,
-                                  struct rocksdb_version *version,
-                                  struct rocksdb_what *what)
+static enum status flush(struct rocksdb_provider *provider,
+                         int64_t partition,
+                         struct rocksdb_version *version,
+                         bool everything,
+                         struct rocksdb_what *what)
 {
     struct arena scratch = {0};
     struct rocksdb_change *changes = NULL;
@@ -296,11 +301,19 @@ enum status rocksdb_version_flush(struct rocksdb_provider *provider,
     if (status == OK) {
         state_map_free(version->overlay);
         version->overlay = state_map_new();
-        status = rocksdb_db_compact(version->db, false, &work, what);
+        status = rocksdb_db_compact(version->db, everything, &work, what);
     }
     arena_free(&scratch);
     state_spend(provider->base.ports, work.rows, work.bytes);
     return status;
+}
+
+enum status rocksdb_version_flush(struct rocksdb_provider *provider,
+                                  int64_t partition,
+                                  struct rocksdb_version *version,
+                                  struct rocksdb_what *what)
+{
+    return flush(provider, partition, version, false, what);
 }
 
 /* ---- a copy -----------------------------------------------------------------------------------
@@ -315,27 +328,14 @@ void rocksdb_checkpoint_drop(struct rocksdb_provider *provider,
     *checkpoint = (struct rocksdb_checkpoint){0};
 }
 
-static enum status compact_all(struct rocksdb_provider *provider,
-                               struct rocksdb_version *version,
-                               struct rocksdb_what *what)
-{
-    struct rocksdb_work work = {0};
-    if (!provider->base.plan->options.rocksdb_compact_on_commit) {
-        return OK;
-    }
-    enum status status = rocksdb_db_compact(version->db, true, &work, what);
-    state_spend(provider->base.ports, work.rows, work.bytes);
-    return status;
-}
-
 enum status rocksdb_version_checkpoint(struct rocksdb_provider *provider,
                                        int64_t partition,
                                        struct rocksdb_version *version,
                                        struct rocksdb_checkpoint *checkpoint,
                                        struct rocksdb_what *what)
 {
-    TRY(rocksdb_version_flush(provider, partition, version, what));
-    TRY(compact_all(provider, version, what));
+    bool everything = provider->base.plan->options.rocksdb_compact_on_commit;
+    TRY(flush(provider, partition, version, everything, what));
     *checkpoint = (struct rocksdb_checkpoint){
         .key_count = version->key_count,
         .directory = rocksdb_local_name(provider, partition, ".checkpoint"),
