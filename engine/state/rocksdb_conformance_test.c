@@ -13,15 +13,13 @@
 
 #include "engine/base/document.h"
 #include "engine/state/disk_memory.h"
+#include "engine/state/golden_test_world.h"
 #include "engine/state/rocksdb_read.h"
 #include "engine/state/state_audit.h"
 #include "engine/state/state_schema.h"
 
-#define TARBALL "../shared/fixtures/spark-golden-checkpoints.tar.gz"
-
 enum { CHECKPOINTS_MAX = 64, VERSIONS_MAX = 16 };
 
-static char root[64];
 static struct arena arena;
 static struct disk_memory *disk;
 static char *checkpoints[CHECKPOINTS_MAX];
@@ -41,21 +39,6 @@ static struct {
 } seen;
 
 /* ---- files ---- */
-
-static struct bytes read_file(const char *path)
-{
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL) {
-        return (struct bytes){0};
-    }
-    (void)fseek(stream, 0, SEEK_END);
-    size_t size = (size_t)ftell(stream);
-    rewind(stream);
-    uint8_t *data = arena_alloc(&arena, size + 1);
-    cr_assert(eq(sz, fread(data, 1, size, stream), size));
-    (void)fclose(stream);
-    return bytes_of(data, size);
-}
 
 static int note_checkpoint(const char *path, const struct stat *status, int type, struct FTW *at)
 {
@@ -79,33 +62,14 @@ static int note_checkpoint(const char *path, const struct stat *status, int type
 static int copy_one(const char *path, const struct stat *status, int type, struct FTW *at)
 {
     if (type == FTW_F) {
-        disk_memory_put(disk, path, read_file(path));
+        disk_memory_put(disk, path, golden_file(&arena, path));
     }
     return status == NULL;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    return remove(path) + (status == NULL) + (type == FTW_NS) + (at == NULL);
-}
-
-static bool extract(void)
-{
-    char command[256];
-    document_setup();
-    if (access(TARBALL, R_OK) != 0) {
-        return false;
-    }
-    (void)snprintf(root, sizeof root, "/tmp/rocksdb-conformance-XXXXXX");
-    cr_assert(ne(ptr, mkdtemp(root), NULL));
-    (void)snprintf(command, sizeof command, "tar xzf " TARBALL " -C %s", root);
-    cr_assert(eq(int, system(command), 0));
-    return true;
-}
-
 static json_t *json_behind_version_line(const char *path)
 {
-    struct bytes file = read_file(path);
+    struct bytes file = golden_file(&arena, path);
     const char *line = file.data == NULL ? NULL : memchr(file.data, '\n', file.size);
     if (line == NULL) {
         return NULL;
@@ -294,10 +258,11 @@ static void check_checkpoint(struct store *store, const char *checkpoint)
 
 Test(rocksdb_conformance, what_spark_wrote)
 {
-    if (!extract()) {
-        cr_skip("no " TARBALL);
+    document_setup();
+    if (!golden_unpack()) {
+        cr_skip("no " GOLDEN_TARBALL);
     }
-    cr_assert(eq(int, nftw(root, note_checkpoint, 16, FTW_PHYS), 0));
+    cr_assert(eq(int, nftw(golden_root, note_checkpoint, 16, FTW_PHYS), 0));
     for (size_t i = 0; i < checkpoint_count; i++) {
         disk = disk_memory_new();
         struct ports ports = {.disk = *disk_memory_port(disk)};
@@ -305,7 +270,7 @@ Test(rocksdb_conformance, what_spark_wrote)
         check_checkpoint(store_new(&ports, STORE_DISK), checkpoints[i]);
         disk_memory_free(disk);
     }
-    cr_assert(eq(int, nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0));
+    golden_remove();
     arena_free(&arena);
     (void)printf("%zu checkpoints, %zu stores of a partition: %zu zips with %zu SST files (%zu "
                  "databases with rows, %" PRId64 " keys), changelogs v1 %zu, v2 %zu, v3 %zu, v4 "
@@ -397,13 +362,14 @@ Test(rocksdb_conformance, a_flipped_bit_never_gives_a_wrong_row)
     struct arena names = {0};
     struct outcome ssts = {0};
     struct outcome zips = {0};
-    if (!extract()) {
-        cr_skip("no " TARBALL);
+    document_setup();
+    if (!golden_unpack()) {
+        cr_skip("no " GOLDEN_TARBALL);
     }
     const char *directory = arena_printf(&names,
                                          "%s/sql/core/src/test/resources/structured-streaming/"
                                          "checkpoint-version-4.0.0/rocksdb/agg/state/0/1",
-                                         root);
+                                         golden_root);
     disk = disk_memory_new();
     struct ports ports = {.disk = *disk_memory_port(disk)};
     struct store *store = store_new(&ports, STORE_DISK);
@@ -436,7 +402,7 @@ Test(rocksdb_conformance, a_flipped_bit_never_gives_a_wrong_row)
     cr_assert(ge(sz, zips.named, zips.tried * 9 / 10));
     state_map_free(expected);
     disk_memory_free(disk);
-    cr_assert(eq(int, nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0));
+    golden_remove();
     arena_free(&names);
     arena_free(&arena);
 }

@@ -1,7 +1,7 @@
 #include "engine/state/rocksdb_read.h"
 
 #include "engine/base/heap.h"
-#include "engine/state/rocksdb_world_test.h"
+#include "engine/state/rocksdb_test_world.h"
 
 #define DIRECTORY "/shared/c/state/0/3"
 #define IDS       "0000000-0000-0000-0000-000000000000"

@@ -2,7 +2,7 @@
 #include "engine/state/state_audit.h"
 
 #include "engine/base/heap.h"
-#include "engine/state/rocksdb_world_test.h"
+#include "engine/state/rocksdb_test_world.h"
 
 #define CHECKPOINT "/shared/c"
 #define DIRECTORY  "/shared/c/state/0/0"

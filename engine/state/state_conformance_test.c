@@ -13,13 +13,11 @@
 #include "engine/base/document.h"
 #include "engine/exec/unsafe_row.h"
 #include "engine/shuffle/partition.h"
+#include "engine/state/golden_test_world.h"
 #include "engine/state/state_file.h"
 #include "engine/state/state_map.h"
 #include "engine/state/state_schema.h"
 
-#define TARBALL "../shared/fixtures/spark-golden-checkpoints.tar.gz"
-
-static char root[64];
 static struct arena arena; /* of one file */
 static struct {
     size_t deltas;
@@ -29,21 +27,6 @@ static struct {
     size_t keys;
     size_t misplaced;
 } seen;
-
-static struct bytes read_file(const char *path)
-{
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL) {
-        return (struct bytes){0};
-    }
-    (void)fseek(stream, 0, SEEK_END);
-    size_t size = (size_t)ftell(stream);
-    rewind(stream);
-    uint8_t *data = arena_alloc(&arena, size + 1);
-    cr_assert(eq(sz, fread(data, 1, size, stream), size));
-    (void)fclose(stream);
-    return bytes_of(data, size);
-}
 
 static enum status into_map(void *context, struct bytes key, struct bytes value)
 {
@@ -59,7 +42,7 @@ static bool
 read_state(const char *directory, int64_t version, enum state_file_kind kind, struct state_map *map)
 {
     const char *what = NULL;
-    struct bytes file = read_file(state_file_path(&arena, directory, version, kind));
+    struct bytes file = golden_file(&arena, state_file_path(&arena, directory, version, kind));
     if (file.data == NULL) {
         return false;
     }
@@ -140,7 +123,7 @@ static void check_schema(const char *path)
 {
     struct bytes texts[2];
     const char *types = NULL;
-    struct bytes file = read_file(path);
+    struct bytes file = golden_file(&arena, path);
     cr_assert(eq(int, state_schema_read(file, &arena, &texts[0], &texts[1]), OK), "%s", path);
     for (size_t i = 0; i < 2; i++) {
         enum status status = state_schema_json_types(texts[i], &arena, &types);
@@ -169,32 +152,14 @@ static int visit(const char *path, const struct stat *status, int type, struct F
     return status == NULL;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-    return remove(path) + (status == NULL) + (type == FTW_NS) + (at == NULL);
-}
-
-static bool extract(void)
-{
-    char command[256];
-    if (access(TARBALL, R_OK) != 0) {
-        return false;
-    }
-    (void)snprintf(root, sizeof root, "/tmp/state-conformance-XXXXXX");
-    cr_assert(ne(ptr, mkdtemp(root), NULL));
-    (void)snprintf(command, sizeof command, "tar xzf " TARBALL " -C %s", root);
-    cr_assert(eq(int, system(command), 0));
-    return true;
-}
-
 Test(state_conformance, what_spark_wrote)
 {
-    if (!extract()) {
-        cr_skip("no " TARBALL);
+    if (!golden_unpack()) {
+        cr_skip("no " GOLDEN_TARBALL);
     }
     document_setup();
-    cr_assert(eq(int, nftw(root, visit, 16, FTW_PHYS), 0));
-    cr_assert(eq(int, nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0));
+    cr_assert(eq(int, nftw(golden_root, visit, 16, FTW_PHYS), 0));
+    golden_remove();
     (void)printf(
         "%zu deltas, %zu snapshots (%zu replayed), %zu schemas, %zu keys in their partition\n",
         seen.deltas,

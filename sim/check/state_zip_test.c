@@ -11,33 +11,16 @@
 #include "engine/base/buf.h"
 #include "engine/base/hash.h"
 #include "engine/base/process.h"
+#include "engine/state/golden_test_world.h"
 #include "sim/check/rocksdb_files.h"
 #include "sim/check/state_zip.h"
 #include "sim/check/zip_reader.h"
 
-#define TARBALL "../shared/fixtures/spark-golden-checkpoints.tar.gz"
-
 enum { PATH_SIZE = 512, ZIPS_MAX = 256 };
 
-static char root[64];
 static char zips[ZIPS_MAX][PATH_SIZE];
 static size_t zip_count;
 static struct arena arena; /* of one file */
-
-static struct bytes read_file(const char *path)
-{
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL) {
-        return (struct bytes){0};
-    }
-    (void)fseek(stream, 0, SEEK_END);
-    size_t size = (size_t)ftell(stream);
-    rewind(stream);
-    uint8_t *data = arena_alloc(&arena, size + 1);
-    cr_assert(eq(sz, fread(data, 1, size, stream), size));
-    (void)fclose(stream);
-    return bytes_of(data, size);
-}
 
 static int find(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
@@ -48,24 +31,14 @@ static int find(const char *path, const struct stat *status, int type, struct FT
     return 0;
 }
 
-static int drop(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    return remove(path);
-}
-
 /* False: the fixtures are not here. */
 static bool unpack(void)
 {
-    if (access(TARBALL, R_OK) != 0) {
-        cr_log_warn("skipped: %s is not there", TARBALL);
+    if (!golden_unpack()) {
+        cr_log_warn("skipped: %s is not there", GOLDEN_TARBALL);
         return false;
     }
-    (void)snprintf(root, sizeof root, "/tmp/aftershock-zips-XXXXXX");
-    cr_assert(mkdtemp(root) != NULL);
-    char command[PATH_SIZE];
-    (void)snprintf(command, sizeof command, "tar -xzf %s -C %s", TARBALL, root);
-    cr_assert(eq(int, system(command), 0));
-    (void)nftw(root, find, 16, FTW_PHYS);
+    (void)nftw(golden_root, find, 16, FTW_PHYS);
     return true;
 }
 
@@ -74,15 +47,15 @@ static bool look(void *context, const char *name, struct bytes *content)
     const char *zip = context;
     char path[2 * PATH_SIZE];
     (void)snprintf(path, sizeof path, "%.*s/SSTs/%s", (int)(strrchr(zip, '/') - zip), zip, name);
-    *content = read_file(path);
+    *content = golden_file(&arena, path);
     return content->data != NULL;
 }
 
 static void clean(void)
 {
     arena_free(&arena);
-    if (root[0] != '\0') {
-        (void)nftw(root, drop, 16, FTW_DEPTH | FTW_PHYS);
+    if (golden_root[0] != '\0') {
+        golden_remove();
     }
     cr_assert(eq(sz, process_host.heap.blocks, 0));
 }
@@ -101,7 +74,7 @@ Test(state_zip, what_spark_wrote, .timeout = 120)
     for (size_t i = 0; i < zip_count; i++) {
         struct state_zip zip;
         struct state_records rows = {.count = 0};
-        const char *error = state_zip_read(read_file(zips[i]), &arena, &zip);
+        const char *error = state_zip_read(golden_file(&arena, zips[i]), &arena, &zip);
         cr_assert(error == NULL, "%s: %s", zips[i], error);
         error = state_zip_rows(&zip, look, zips[i], &arena, &rows);
         bool family = error != NULL && strcmp(error, "a row does not begin with the byte 0") == 0;
@@ -147,7 +120,7 @@ static uint64_t digest(const struct state_records *rows)
 
 static uint64_t read_one(char *path, size_t flip, const char **error)
 {
-    struct bytes file = read_file(path);
+    struct bytes file = golden_file(&arena, path);
     if (flip < file.size) {
         ((uint8_t *)(uintptr_t)file.data)[flip] ^= 0x55;
     }
@@ -175,7 +148,7 @@ Test(state_zip, every_byte_damaged, .timeout = 300)
         right = read_one(zips[which++], SIZE_MAX, &error);
     } while (error != NULL || sst_size == 0);
     char *zip = zips[which - 1];
-    size_t zip_size = read_file(zip).size;
+    size_t zip_size = golden_file(&arena, zip).size;
     size_t noticed = 0;
     for (size_t i = 0; i < zip_size; i++) {
         uint64_t hash = read_one(zip, i, &error);
@@ -197,7 +170,7 @@ Test(state_zip, cut_anywhere, .timeout = 300)
     if (!unpack()) {
         return;
     }
-    struct bytes file = read_file(zips[0]);
+    struct bytes file = golden_file(&arena, zips[0]);
     for (size_t size = 0; size < file.size; size++) {
         struct state_zip zip;
         cr_expect(state_zip_read(bytes_of(file.data, size), &arena, &zip) != NULL, "%zu", size);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "engine/base/document.h"
+#include "engine/state/golden_test_world.h"
 #include "sim/cli/checkpoint_print.h"
 
-#define TARBALL "../shared/fixtures/spark-golden-checkpoints.tar.gz"
-#define GOLDEN  "sql/core/src/test/resources/structured-streaming"
+#define GOLDEN "sql/core/src/test/resources/structured-streaming"
 
 static char root[64];
 
@@ -119,10 +119,10 @@ static int64_t rows_of(struct opened *opened, struct buf *text)
 Test(checkpoint_view, what_spark_wrote)
 {
     char command[256];
-    if (access(TARBALL, R_OK) != 0) {
-        cr_skip("no " TARBALL);
+    if (access(GOLDEN_TARBALL, R_OK) != 0) {
+        cr_skip("no " GOLDEN_TARBALL);
     }
-    (void)snprintf(command, sizeof command, "tar xzf " TARBALL " -C %s", root);
+    (void)snprintf(command, sizeof command, "tar xzf " GOLDEN_TARBALL " -C %s", root);
     cr_assert(eq(int, system(command), 0));
     for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
         char path[256];
@@ -171,10 +171,10 @@ Test(checkpoint_view, rocksdb_files_that_do_not_read_are_named)
     struct opened opened;
     struct state_zip_view *zips = NULL;
     char path[256];
-    if (access(TARBALL, R_OK) != 0) {
-        cr_skip("no " TARBALL);
+    if (access(GOLDEN_TARBALL, R_OK) != 0) {
+        cr_skip("no " GOLDEN_TARBALL);
     }
-    (void)snprintf(path, sizeof path, "tar xzf " TARBALL " -C %s", root);
+    (void)snprintf(path, sizeof path, "tar xzf " GOLDEN_TARBALL " -C %s", root);
     cr_assert(eq(int, system(path), 0));
     (void)snprintf(path, sizeof path, "%s/" GOLDEN "/checkpoint-version-4.0.0/rocksdb/agg", root);
     run_in(path,
