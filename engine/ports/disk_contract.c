@@ -205,11 +205,6 @@ static void directories(void *argument, const struct ports *ports)
     promise(c, strcmp(x->name, "x") == 0 && !x->directory && x->size == 5);
     promise(c, strcmp(e->name, "e") == 0 && e->directory);
     promise(c, disk_list(disk, in_root(c, "no"), &arena, &entries, &count) == ERR_NOT_FOUND);
-    promise(c, disk_rmdir(disk, in_root(c, "d/e")) == ERR_EXISTS);
-    promise(c, disk_unlink(disk, in_root(c, "d/e/deep")) == OK);
-    promise(c, disk_rmdir(disk, in_root(c, "d/e")) == OK);
-    promise(c, disk_rmdir(disk, in_root(c, "d/e")) == ERR_NOT_FOUND);
-    promise(c, disk_mkdir(disk, in_root(c, "d/e")) == OK);
     arena_free(&arena);
 }
 
