@@ -138,6 +138,18 @@ static bool put_maintenance_words(const struct trace_record *record, struct buf 
         buf_printf(
             out, "snapshot of state version %" PRId64 ", %" PRId64 " rows", record->b, record->c);
         return true;
+    case EVENT_STATE_FILES_LOADED:
+        buf_printf(out,
+                   "%" PRId64 " SST files copied from the checkpoint, %" PRId64 " taken over here",
+                   record->b,
+                   record->c);
+        return true;
+    case EVENT_STATE_FILES_SAVED:
+        buf_printf(out,
+                   "%" PRId64 " SST files copied to the checkpoint, %" PRId64 " were there",
+                   record->b,
+                   record->c);
+        return true;
     case EVENT_STATE_CLEANED:
         buf_printf(
             out, "%" PRId64 " state files below version %" PRId64 " removed", record->c, record->b);
