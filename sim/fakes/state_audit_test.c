@@ -2,7 +2,7 @@
  * rules; the audit runs in a process of the simulator, over files and over objects. */
 #include "engine/state/state_audit.h"
 
-#include "engine/state/rocksdb_world_test.h"
+#include "engine/state/rocksdb_test_world.h"
 #include "sim/fakes/state_world.h"
 
 enum { RETAINED = 4, MIN_DELTAS = 3, VERSIONS = 23 };
