@@ -74,6 +74,8 @@ static void work(struct job *job, const char *root, int result)
     job->plan.options.checkpoint_location = CHECKPOINT;
     job->plan.options.state_min_deltas_for_snapshot = job->variant->min_deltas;
     job->plan.options.min_batches_to_retain = 2;
+    job->plan.options.state_provider = job->variant->provider;
+    job->plan.options.rocksdb_changelog = job->variant->changelog;
     if (job->world == REAL) {
         really(job, root);
     } else {

@@ -23,6 +23,8 @@ enum { KEY_SIZE = 56, VALUE_SIZE = 24, CHANGED_ONE_IN = 100, RESTORES_MAX = 3 };
 
 struct variant {
     const char *name;
+    enum state_provider_kind provider;
+    bool changelog;
     int64_t min_deltas; /* 0: every version gets a snapshot */
     uint64_t cycle;     /* batches from one snapshot to the next */
 };
@@ -30,6 +32,15 @@ struct variant {
 static const struct variant variants[] = {
     {.name = "memory, full snapshots", .min_deltas = 0, .cycle = 1},
     {.name = "memory, deltas", .min_deltas = 10, .cycle = 11},
+    {.name = "RocksDB, changelog",
+     .provider = STATE_PROVIDER_ROCKSDB,
+     .changelog = true,
+     .min_deltas = 10,
+     .cycle = 10},
+    {.name = "RocksDB, snapshots",
+     .provider = STATE_PROVIDER_ROCKSDB,
+     .min_deltas = 10,
+     .cycle = 1},
 };
 
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
