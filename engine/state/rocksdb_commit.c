@@ -91,6 +91,7 @@ put_version(struct rocksdb_store *store, struct arena *scratch, struct diag *dia
 {
     bool changelogs = store->base.provider->plan->options.rocksdb_changelog;
     int64_t version = store->at.version + 1;
+    rocksdb_version_spend(rocksdb_provider_of(store->base.provider), &store->at);
     if (!changelogs) {
         if (version <= store->at.changelog_above) {
             TRY(put_changelog(store, scratch, diag));

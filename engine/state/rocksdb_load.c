@@ -79,6 +79,7 @@ static enum status apply_changelog(struct loading *loading, int64_t version)
         state_spend(provider->ports, loading->rows, loading->row_bytes);
         loading->rows = 0;
         loading->row_bytes = 0;
+        rocksdb_version_spend(loading->provider, &loading->at);
     }
     if (status == OK) {
         loading->changelog_count++;

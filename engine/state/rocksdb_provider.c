@@ -8,6 +8,8 @@
 #include "engine/base/heap.h"
 #include "engine/state/state_file.h"
 
+enum { LOOKUPS_MAX = 64 };
+
 static struct rocksdb_store *rocksdb_store_of(struct state_store *store)
 {
     return (struct rocksdb_store *)store;
@@ -207,6 +209,14 @@ static enum status fail_encoding(struct rocksdb_store *store, struct diag *diag)
                      store->at.version);
 }
 
+/* Each LOOKUPS_MAX lookups; the rest with the commit. */
+static void spend_lookups(struct rocksdb_store *store)
+{
+    if (store->at.lookups >= LOOKUPS_MAX) {
+        rocksdb_version_spend(rocksdb_provider_of(store->base.provider), &store->at);
+    }
+}
+
 static enum status
 rocksdb_row_get(struct state_store *base, struct bytes key, struct bytes *value, struct diag *diag)
 {
@@ -214,6 +224,7 @@ rocksdb_row_get(struct state_store *base, struct bytes key, struct bytes *value,
     struct rocksdb_what what = {0};
     struct bytes found = {0};
     store->gets++;
+    spend_lookups(store);
     enum status status =
         rocksdb_version_get(&store->at, rocksdb_row_encode(&store->key, key), &found, &what);
     if (status == ERR_NOT_FOUND) {
@@ -250,6 +261,7 @@ rocksdb_row_put(struct state_store *base, struct bytes key, struct bytes value, 
         rocksdb_row_encode(&store->value, value); /* `value` may be what a get gave */
     struct bytes encoded_key = rocksdb_row_encode(&store->key, key);
     store->puts++;
+    spend_lookups(store);
     enum status status = rocksdb_version_put(&store->at, encoded_key, encoded, &what);
     if (status != OK) {
         return fail_row(store, status, &what, diag);

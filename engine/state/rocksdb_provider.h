@@ -54,6 +54,7 @@ struct rocksdb_version {
     int64_t version;
     int64_t key_count; /* -1: not counted */
     int64_t marked_key_count;
+    int64_t lookups;   /* in the database, not accounted for yet */
     bool flushed;      /* the overlay was written since it was marked: no undo in memory */
     bool undoable;     /* rolling the overlay back gives version - 1 */
     bool snapshot_due; /* one did not read, or was overtaken: the next commit makes another one */
@@ -144,6 +145,9 @@ MUST_CHECK enum status
 rocksdb_local_read(const struct disk_port *disk, const char *path, struct buf *content);
 /* Everything below `root`, and `root`. What does not go stays. May suspend. */
 void rocksdb_local_remove(const struct disk_port *disk, const char *root);
+/* Account for an SST file of so many logical bytes that was copied: no row of it is looked at. May
+ * suspend. */
+void rocksdb_spend_copy(const struct rocksdb_provider *provider, int64_t bytes);
 /* Takes it over (and NULL); removed at the next turn. Never suspends. */
 void rocksdb_garbage_add(struct rocksdb_provider *provider, char *directory);
 /* May suspend. */
@@ -193,6 +197,9 @@ MUST_CHECK enum status rocksdb_version_each(struct rocksdb_version *version,
                                             state_pair_fn pair,
                                             void *context,
                                             struct rocksdb_what *what);
+/* Account for what the database was asked since the last time. May suspend. */
+void rocksdb_version_spend(const struct rocksdb_provider *provider,
+                           struct rocksdb_version *version);
 /* Is the overlay larger than it may be? */
 bool rocksdb_version_full(const struct rocksdb_provider *provider,
                           const struct rocksdb_version *version);

@@ -190,8 +190,8 @@ static enum status hold_checksums(struct restoring *restoring)
                              "its checksum is not that of the MANIFEST: it is damaged, or the "
                              "file of another attempt");
         }
-        if (restoring->copied[file - restoring->files]) { /* bytes went by, no row was looked at */
-            clock_spend(&loading->provider->base.ports->clock, 0, live[i].bytes);
+        if (restoring->copied[file - restoring->files]) {
+            rocksdb_spend_copy(loading->provider, live[i].bytes);
         }
     }
     return OK;

@@ -76,8 +76,7 @@ static enum status send_file(struct sending *sending, size_t index)
             sending, upload->path, "this machine's disk gave other bytes than were written to it");
     }
     if (status == OK) {
-        clock_spend(
-            &provider->ports->clock, 0, local->bytes); /* bytes go by, no row is looked at */
+        rocksdb_spend_copy(sending->provider, local->bytes);
         upload->path = store_path(upload->arena, sending->ssts, file->dfs_name);
         status = store_put_unique(provider->store, upload->path, buf_bytes(&content));
     }

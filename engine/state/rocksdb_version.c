@@ -6,6 +6,10 @@
 #include "engine/state/rocksdb_names.h"
 #include "engine/state/rocksdb_provider.h"
 
+/* In rows that go by, half a microsecond each: a lookup takes some 7 us (filter, index, a block); an
+ * SST file, its way into the MANIFEST and a compaction 2 ms, however little is in it. */
+enum { LOOKUP_ROWS = 14, FLUSH_ROWS = 4000 };
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -88,7 +92,18 @@ enum status rocksdb_version_get(struct rocksdb_version *version,
     if (state_map_get(version->overlay, key, value)) {
         return value->size > 0 ? OK : ERR_NOT_FOUND;
     }
-    return version->db == NULL ? ERR_NOT_FOUND : rocksdb_db_get(version->db, key, value, what);
+    if (version->db == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    version->lookups++;
+    return rocksdb_db_get(version->db, key, value, what);
+}
+
+void rocksdb_version_spend(const struct rocksdb_provider *provider, struct rocksdb_version *version)
+{
+    int64_t rows = version->lookups * LOOKUP_ROWS;
+    version->lookups = 0;
+    state_spend(provider->base.ports, rows, 0);
 }
 
 static enum status
@@ -289,7 +304,7 @@ static enum status flush(struct rocksdb_provider *provider,
 {
     struct arena scratch = {0};
     struct rocksdb_change *changes = NULL;
-    struct rocksdb_work work = {0};
+    struct rocksdb_work work = {.rows = FLUSH_ROWS};
     bool fresh = version->db == NULL;
     version->flushed = true;
     version->undoable = false;

@@ -8,6 +8,7 @@
 
 #include "sim/kernel/kernel.h"
 
+/* A new kind goes to the end: noise is keyed by its number. */
 /*    enum                    name              base us   ns a unit   unit */
 #define COST_TABLE(X)                                                                              \
     X(COST_DISK_OPEN, "disk-open", 20, 0)              /* open, close, size, lock */               \
@@ -29,7 +30,8 @@
     X(COST_BROKER_FETCH, "broker-fetch", 1000, 5)           /* byte */                             \
     X(COST_BROKER_PRODUCE, "broker-produce", 1500, 5)       /* byte */                             \
     X(COST_SPEND_ROWS, "spend-rows", 0, 500)                /* row */                              \
-    X(COST_SPEND_BYTES, "spend-bytes", 0, 2)                /* logical byte */
+    X(COST_SPEND_BYTES, "spend-bytes", 0, 2)                /* logical byte */                     \
+    X(COST_DISK_READ_CACHED, "disk-read-cached", 3, 0)      /* of /local: this machine wrote it */
 
 enum cost_kind {
 #define X(id, name, base_us, unit_ns) id,
