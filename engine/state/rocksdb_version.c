@@ -6,8 +6,8 @@
 #include "engine/state/rocksdb_names.h"
 #include "engine/state/rocksdb_provider.h"
 
-/* In rows that go by, half a microsecond each: a lookup takes some 7 us (filter, index, a block); an
- * SST file, its way into the MANIFEST and a compaction 2 ms, however little is in it. */
+/* In rows that go by, half a microsecond each: a lookup takes some 7 us (filter, index, a block);
+ * an SST file, its way into the MANIFEST and a compaction 2 ms, however little is in it. */
 enum { LOOKUP_ROWS = 14, FLUSH_ROWS = 4000 };
 
 /* ---- life -------------------------------------------------------------------------------------
