@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "engine/base/native.h"
+#include "engine/base/poison.h"
 #include "engine/base/process.h"
 #include "engine/real/real_ports.h"
 
@@ -108,5 +109,7 @@ Test(rocksdb_db, memory_stays_flat, .timeout = 300)
            resident_kib(),
            ROUNDS,
            threads());
+#ifndef ENGINE_ASAN /* it keeps what was freed; leaks it finds by itself */
     cr_assert(lt(long, resident_kib(), before + 4096));
+#endif
 }
