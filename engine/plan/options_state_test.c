@@ -1,47 +1,11 @@
 /* The options of the state store: the provider and RocksDB's own. */
-#include <criterion/criterion.h>
-#include <criterion/new/assert.h>
-#include <string.h>
-
-#include "engine/base/process.h"
-#include "engine/plan/options.h"
+#include "engine/plan/options_test_world.h"
 
 #define STORE   "spark.sql.streaming.stateStore."
 #define ROCKSDB STORE "rocksdb."
 #define PACKAGE "org.apache.spark.sql.execution.streaming.state."
 
-static struct arena arena;
-static struct options options;
-static struct diag diag;
-
-static void begin(void)
-{
-    options_defaults(&options);
-    diag = (struct diag){0};
-}
-
-static void end(void)
-{
-    arena_free(&arena);
-    cr_assert(eq(sz, process_host.heap.blocks, 0));
-}
 TestSuite(options_state, .init = begin, .fini = end);
-
-static void set(const char *name, const char *value)
-{
-    enum status status = options_set(&options, &arena, name, value, &diag);
-    cr_assert(eq(int, status, OK), "%s = %s: %s", name, value, diag.text);
-}
-
-static void expect_refused(const char *name, const char *value, const char *text)
-{
-    struct options before = options;
-    diag = (struct diag){0};
-    cr_assert(eq(int, options_set(&options, &arena, name, value, &diag), ERR_FAILED), "%s", name);
-    cr_assert(eq(str, diag.error_class, "INVALID_OPTION"));
-    cr_assert(eq(str, diag.text, text));
-    cr_assert(eq(int, memcmp(&before, &options, sizeof options), 0), "%s: nothing changed", name);
-}
 
 /* Spark 4.0: RocksDBConf and SQLConf. */
 Test(options_state, defaults_are_sparks)
