@@ -31,20 +31,25 @@ static const char *canonical(struct arena *arena, const json_t *root)
 
 static enum status load_sections(struct loader *loader)
 {
+    static enum status (*const SECTIONS[])(struct loader *) = {
+        load_cluster,
+        load_topics,
+        load_pipeline,
+        load_state_stores,
+        load_workload,
+        load_script,
+        load_expect,
+        load_vary,
+    };
     struct scenario *scenario = loader->scenario;
     json_t *root = loader->document.root;
     scenario->story = arena_strdup(loader->arena, value_text(root, "story", ""));
     const char *start = value_text(root, "start_time", START_TIME);
     bool fits = timestamp_parse(bytes_of_text(start), &scenario->start_us);
     require(fits);
-    TRY(load_cluster(loader));
-    TRY(load_topics(loader));
-    TRY(load_pipeline(loader));
-    TRY(load_state_stores(loader));
-    TRY(load_workload(loader));
-    TRY(load_script(loader));
-    TRY(load_expect(loader));
-    TRY(load_vary(loader));
+    for (size_t i = 0; i < sizeof SECTIONS / sizeof SECTIONS[0]; i++) {
+        TRY(SECTIONS[i](loader));
+    }
     scenario->resolved = canonical(loader->arena, root);
     return OK;
 }
