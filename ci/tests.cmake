@@ -64,8 +64,13 @@ foreach(folder engine sim)
   endforeach()
 endforeach()
 
+# What runs the whole program is not run again in builds that differ by the compiler alone.
+if(TARGET aftershock AND (AFTERSHOCK_SANITIZE OR (CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")))
+  set(whole_program TRUE)
+endif()
+
 # The program from outside.
-if(TARGET aftershock)
+if(whole_program)
   add_test(NAME ci.cli-test COMMAND ${CMAKE_SOURCE_DIR}/ci/cli-test $<TARGET_FILE:aftershock>
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(ci.cli-test PROPERTIES TIMEOUT 600 ENVIRONMENT "${ASAN_ENV}")
@@ -77,9 +82,9 @@ if(TARGET aftershock)
   add_test(NAME ci.one-engine-self-test COMMAND ${CMAKE_SOURCE_DIR}/ci/one-engine --self-test)
 endif()
 
-# The program with real processes, files and librdkafka, broken in many ways; with sanitizers a part of it; not again in builds that
-# differ by the compiler alone. Times are real: nothing else runs beside it.
-if(TARGET aftershock AND (AFTERSHOCK_SANITIZE OR (CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")))
+# The program with real processes, files and librdkafka, broken in many ways; with sanitizers a part of it. Times are real: nothing else
+# runs beside it.
+if(whole_program)
   set(parts kills-files kills-rocksdb --kills 70)
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
     set(parts "")
@@ -90,3 +95,10 @@ if(TARGET aftershock AND (AFTERSHOCK_SANITIZE OR (CMAKE_BUILD_TYPE STREQUAL "Rel
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(ci.live-faults ci.live-faults-self-test PROPERTIES TIMEOUT 600 RUN_SERIAL ON ENVIRONMENT "${ASAN_ENV}")
 endif()
+
+# The long ones first, so that no core stands idle at the end; a fresh build folder knows no times.
+foreach(test ci.cli-test sim.search.scenarios_test sim.fakes.rocksdb_crash_test sim.search.crash_sweep_test sim.search.vary_test)
+  if(TEST ${test})
+    set_tests_properties(${test} PROPERTIES COST 100)
+  endif()
+endforeach()

@@ -18,7 +18,7 @@ namespace
 {
 
 constexpr size_t RUNS_MAX = 8;
-constexpr uint64_t FILE_SIZE_MAX = 64 * 1024 * 1024;
+constexpr uint64_t FILE_SIZE_MAX = 64ULL * 1024 * 1024;
 
 struct run {
     int level;

@@ -105,7 +105,7 @@ rocksdb::Options options_of(const struct rocksdb_options *wanted,
     options.stats_persist_period_sec = 0;
     options.skip_stats_update_on_db_open = true;
     /* The memtable stays empty. */
-    options.write_buffer_size = 64 * 1024;
+    options.write_buffer_size = 64UL * 1024;
 
     rocksdb::BlockBasedTableOptions table;
     table.block_size = static_cast<size_t>(wanted->block_size);

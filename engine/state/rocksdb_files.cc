@@ -2,7 +2,6 @@
 #include "engine/state/rocksdb_filesystem.h"
 
 #include <algorithm>
-#include <cstring>
 
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
@@ -12,7 +11,7 @@ using rocksdb::Slice;
 namespace
 {
 
-constexpr size_t CHUNK_SIZE = 1024 * 1024;
+constexpr size_t CHUNK_SIZE = 1024UL * 1024;
 
 /* ---- files in memory ------------------------------------------------------------------------ */
 
@@ -29,7 +28,7 @@ class kept_sequential_file final : public rocksdb::FSSequentialFile
     {
         size_t left = content_->size() - at_;
         size_t got = std::min(size, left);
-        memcpy(scratch, content_->data() + at_, got);
+        std::copy_n(content_->data() + at_, got, scratch);
         at_ += got;
         *result = Slice(scratch, got);
         return IOStatus::OK();
@@ -64,7 +63,7 @@ class kept_random_access_file final : public rocksdb::FSRandomAccessFile
     {
         size_t start = static_cast<size_t>(std::min<uint64_t>(at, content_->size()));
         size_t got = std::min(size, content_->size() - start);
-        memcpy(scratch, content_->data() + start, got);
+        std::copy_n(content_->data() + start, got, scratch);
         *result = Slice(scratch, got);
         return IOStatus::OK();
     }

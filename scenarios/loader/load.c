@@ -31,7 +31,7 @@ static const char *canonical(struct arena *arena, const json_t *root)
 
 static enum status load_sections(struct loader *loader)
 {
-    static enum status (*const SECTIONS[])(struct loader *) = {
+    static enum status (*const sections[])(struct loader *) = {
         load_cluster,
         load_topics,
         load_pipeline,
@@ -47,8 +47,8 @@ static enum status load_sections(struct loader *loader)
     const char *start = value_text(root, "start_time", START_TIME);
     bool fits = timestamp_parse(bytes_of_text(start), &scenario->start_us);
     require(fits);
-    for (size_t i = 0; i < sizeof SECTIONS / sizeof SECTIONS[0]; i++) {
-        TRY(SECTIONS[i](loader));
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        TRY(sections[i](loader));
     }
     scenario->resolved = canonical(loader->arena, root);
     return OK;
