@@ -130,7 +130,7 @@ static bool is_plain(char c, const char *others)
 void text_plot(struct buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        buf_byte(out, is_plain(*text, " ._:-") ? (uint8_t)*text : '?');
+        buf_byte(out, is_plain(*text, " ._:@-") ? (uint8_t)*text : '?');
     }
 }
 

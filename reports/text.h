@@ -17,7 +17,7 @@ void text_xml(struct buf *out, const char *text);
 /* One field of a CSV line (RFC 4180): quoted when it holds a comma, a quote or a newline. */
 void text_csv(struct buf *out, const char *text);
 
-/* For gnuplot, inside single quotes, and for names of files: letters, digits, space and "._:-"
+/* For gnuplot, inside single quotes, and for names of files: letters, digits, space and "._:@-"
  * only, the others become '?'.
  */
 void text_plot(struct buf *out, const char *text);

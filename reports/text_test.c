@@ -62,7 +62,7 @@ Test(text, csv_fields)
 Test(text, gnuplot_sees_harmless_letters_only)
 {
     EXPECT(text_plot(&out, "x'; system('reboot') # \\ \n$y`z`"), "x?? system??reboot?? ? ? ??y?z?");
-    EXPECT(text_plot(&out, "driver-crash_1.2"), "driver-crash_1.2");
+    EXPECT(text_plot(&out, "driver-crash_1.2@rocksdb"), "driver-crash_1.2@rocksdb");
 }
 
 Test(text, shell_words)

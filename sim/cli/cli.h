@@ -99,6 +99,9 @@ cli_load(const struct cli *cli, struct arena *arena, const char *file, struct re
 size_t cli_state_stores(const struct scenario *scenario);
 /* What names it on a command line, quoted for a shell. */
 void cli_argument(const struct scenario *scenario, struct buf *out);
+/* Is it one run? If not, say so on stderr, and how each of its runs is named.
+ * * what  wants only one: an option, a command */
+bool cli_is_one(const struct scenario *scenario, const char *what);
 /* --set, as options of a pipeline; a NULL name ends it. */
 const struct option_override *cli_overrides(const struct cli *cli, struct arena *arena);
 /* From here on SIGINT and SIGTERM are remembered; cli_interrupted says so. What was found until

@@ -162,6 +162,28 @@ size_t cli_state_stores(const struct scenario *scenario)
     return scenario->state_store_count > 1 ? scenario->state_store_count : 1;
 }
 
+bool cli_is_one(const struct scenario *scenario, const char *what)
+{
+    size_t count = cli_state_stores(scenario);
+    if (count == 1) {
+        return true;
+    }
+    struct arena arena = {0};
+    struct buf line = {0};
+    buf_printf(&line, "%s: one run, but this file has several state_stores; name one of:", what);
+    for (size_t i = 0; i < count; i++) {
+        buf_text(&line, i == 0 ? " " : ", ");
+        cli_argument(scenario_under(&arena, scenario, i), &line);
+    }
+    buf_byte(&line, '\0');
+    (void)fputs("aftershock: ", stderr);
+    cli_put(stderr, (const char *)line.data);
+    (void)fputc('\n', stderr);
+    buf_free(&line);
+    arena_free(&arena);
+    return false;
+}
+
 void cli_write_record(const struct cli *cli,
                       const struct scenario *scenario,
                       const struct run_result *result,

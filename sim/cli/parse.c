@@ -388,10 +388,13 @@ static enum status check_options(const struct cli *cli, struct diag *diag)
                              options[i].commands);
         }
     }
-    if ((cli->table_dir != NULL || cli->checkpoint_dir != NULL) && cli->file_count > 1) {
+    bool of_one = cli->trace_file != NULL || cli->progress_file != NULL || cli->table_dir != NULL ||
+                  cli->checkpoint_dir != NULL;
+    if (of_one && cli->file_count > 1) {
         return diag_fail(diag,
                          "USAGE",
-                         "--table and --checkpoint take the files of one scenario, not of several");
+                         "--trace, --progress, --table and --checkpoint take what comes of one "
+                         "scenario, not of several");
     }
     if (strcmp(cli->command, "swarm") == 0 && cli->seed_last == 0 && cli->for_us == 0) {
         return diag_fail(

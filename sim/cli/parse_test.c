@@ -37,21 +37,21 @@ Test(parse, everything_of_a_run)
 {
     static struct cli cli;
     struct diag diag;
-    cr_assert(parse("run a.json --seed 7 --json --trace t --report=r --root / b.json",
-                    &cli,
-                    &diag) == OK);
+    cr_assert(parse("run a.json --seed 7 --json --trace t --report=r --root /", &cli, &diag) == OK);
     cr_assert(eq(str, cli.command, "run"));
-    cr_assert(eq(sz, cli.file_count, 2));
+    cr_assert(eq(sz, cli.file_count, 1));
     cr_assert(eq(str, cli.files[0], "a.json"));
-    cr_assert(eq(str, cli.files[1], "b.json"));
     cr_assert(eq(u64, cli.seed, 7));
     cr_assert(cli.json && !cli.timeline);
     cr_assert(eq(str, cli.trace_file, "t"));
     cr_assert(eq(str, cli.report_dir, "r"));
     cr_assert(eq(str, cli.root, "/"));
-    cr_assert(eq(str,
-                 cli.arguments,
-                 "aftershock run a.json --seed 7 --json --trace t --report=r --root / b.json"));
+    cr_assert(eq(
+        str, cli.arguments, "aftershock run a.json --seed 7 --json --trace t --report=r --root /"));
+    cr_assert(parse("run a.json --json b.json", &cli, &diag) == OK);
+    cr_assert(eq(sz, cli.file_count, 2));
+    cr_assert(eq(str, cli.files[1], "b.json"));
+    refuses("run a.json --trace t b.json", "of one scenario");
 }
 
 Test(parse, seeds)

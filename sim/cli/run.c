@@ -72,6 +72,18 @@ static void print_errors(const struct run_result *result)
     }
 }
 
+/* The story, and under which state store when the file has several: the timeline follows. */
+static void tell_story(const struct scenario *scenario)
+{
+    cli_put(stdout, scenario->story);
+    if (scenario->state_store != NULL) {
+        (void)fputs(" State store: ", stdout);
+        cli_put(stdout, scenario->state_store);
+        (void)putchar('.');
+    }
+    (void)putchar('\n');
+}
+
 static int run_one(const struct cli *cli,
                    const struct scenario *scenario,
                    struct watcher *watcher,
@@ -95,8 +107,7 @@ static int run_one(const struct cli *cli,
                                   .checkpoint_context = &checkpoint};
     watcher->start_us = scenario->start_us;
     if (watcher->timeline) {
-        cli_put(stdout, scenario->story);
-        (void)putchar('\n');
+        tell_story(scenario);
     }
     int64_t before_us = cli_wall_us();
     run_scenario(scenario, cli->seed, &options, result);
@@ -134,22 +145,12 @@ static void print_resolved(const struct scenario *scenario, uint64_t seed)
 }
 
 /* What is written of one run cannot be written of several; false after a complaint. */
-static bool is_one(const struct cli *cli, const struct scenario *scenario)
+static bool fits_outputs(const struct cli *cli, const struct scenario *scenario)
 {
-    bool several = cli_state_stores(scenario) > 1;
-    if (several && (cli->resolve || cli->table_dir != NULL || cli->checkpoint_dir != NULL)) {
-        (void)fputs("aftershock: --resolve, --table and --checkpoint take one run, and this file "
-                    "has several state_stores: name one, as in ",
-                    stderr);
-        struct buf argument = {0};
-        cli_argument(scenario, &argument);
-        buf_byte(&argument, '\0');
-        cli_put(stderr, (const char *)argument.data);
-        (void)fputc('\n', stderr);
-        buf_free(&argument);
-        return false;
-    }
-    return true;
+    bool writes = cli->resolve || cli->trace_file != NULL || cli->progress_file != NULL ||
+                  cli->table_dir != NULL || cli->checkpoint_dir != NULL;
+    return !writes ||
+           cli_is_one(scenario, "--resolve, --trace, --progress, --table and --checkpoint");
 }
 
 static int run_file(const struct cli *cli,
@@ -161,7 +162,7 @@ static int run_file(const struct cli *cli,
     struct arena arena = {0};
     int code = EXIT_AS_EXPECTED;
     const struct scenario *scenario = cli_load(cli, &arena, file, report);
-    if (scenario == NULL || !is_one(cli, scenario)) {
+    if (scenario == NULL || !fits_outputs(cli, scenario)) {
         code = EXIT_USAGE;
     } else if (cli->resolve) {
         print_resolved(scenario, cli->seed);

@@ -337,7 +337,7 @@ int command_sweep(const struct cli *cli)
     sweep->progress = isatty(STDERR_FILENO) == 1;
     cli_watch_interrupts();
     const struct scenario *scenario = cli_load(cli, &arena, cli->files[0], NULL);
-    if (scenario == NULL ||
+    if (scenario == NULL || !cli_is_one(scenario, "sweep") ||
         (cli->report_dir != NULL && report_open(cli->report_dir, &sweep->report, &diag) != OK) ||
         begin(sweep, scenario, &diag) != OK) {
         sweep->code = EXIT_USAGE;
