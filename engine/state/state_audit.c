@@ -243,6 +243,14 @@ static void compare(const struct walk *walk, const struct state_map *whole, cons
     arena_free(&scratch);
 }
 
+/* Another file stands in for what was found since there were `first`. */
+static void make_warnings(struct state_findings *findings, size_t first)
+{
+    for (size_t i = first; i < findings->count; i++) {
+        findings->items[i].severity = STATE_WARNING;
+    }
+}
+
 /* What the increments give stands in for a whole file that is damaged. */
 static void read_whole(struct walk *walk, const struct audit_version *at)
 {
@@ -251,8 +259,8 @@ static void read_whole(struct walk *walk, const struct audit_version *at)
     size_t first = findings->count;
     bool good = audit_read_whole(walk->partition, at, map, &walk->opaque);
     findings->files++;
-    for (size_t i = first; i < findings->count && walk->known; i++) {
-        findings->items[i].severity = STATE_WARNING;
+    if (walk->known) {
+        make_warnings(findings, first);
     }
     if (!good) {
         state_map_free(map);
@@ -295,6 +303,19 @@ static void read_version(struct walk *walk, const struct audit_version *at)
     }
 }
 
+/* The snapshot that stands in for all files of older versions; 0: none. When it is damaged that is
+ * said of it. What a cleanup left below, or a crash brought back, nobody needs. */
+static int64_t version_that_serves(const struct audit_partition *partition)
+{
+    int64_t newest = 0;
+    for (size_t i = 0; i < partition->version_count; i++) {
+        const struct audit_version *at = &partition->versions[i];
+        newest =
+            at->whole != NULL && at->version <= partition->audit->oldest ? at->version : newest;
+    }
+    return newest;
+}
+
 void state_audit_partition(const struct state_audit *audit,
                            int64_t partition,
                            struct state_findings *findings)
@@ -314,10 +335,15 @@ void state_audit_partition(const struct state_audit *audit,
     require(audit->oldest <= audit->newest);
     require(audit->newest == 0 || audit->oldest >= 1);
     bool listed = build(&at);
+    int64_t serves = listed ? version_that_serves(&at) : 0;
     for (size_t i = 0; listed && i < at.version_count; i++) {
+        size_t first = findings->count;
         look_for(&walk, &at.versions[i]);
         read_version(&walk, &at.versions[i]);
         walk.version = at.versions[i].version;
+        if (walk.version < serves) {
+            make_warnings(findings, first);
+        }
     }
     state_map_free(walk.replay);
 }

@@ -41,7 +41,8 @@ const char *state_rule_name(enum state_rule rule);
 
 enum state_severity {
     STATE_FATAL,  /* the query cannot go on from here, or would go on with wrong state */
-    STATE_WARNING /* another file stands in for it */
+    STATE_WARNING /* another file stands in for it, as a snapshot does for all that is older than
+                     what the oldest version needs */
 };
 
 struct state_finding {

@@ -16,9 +16,10 @@
 
 /* What happens to the `nth` to (`nth` + `times` - 1)th operation that matches. */
 struct storage_trigger {
-    const char *operation; /* NULL: any */
-    const char *path;      /* a part of it; NULL: any */
-    uint32_t nth;          /* 1-based; 0: never */
+    const char *operation;                                    /* NULL: any */
+    const char *path;                                         /* a part of it; NULL: any */
+    bool (*matches)(const char *operation, const char *path); /* NULL: any */
+    uint32_t nth;                                             /* 1-based; 0: never */
     uint32_t times;
     bool after;
     bool kill; /* the process; else `fault` */
@@ -55,7 +56,8 @@ static inline struct operation_fault storage_world_operation(void *self,
     world->operations += !after;
     bool matches = after == trigger->after &&
                    (trigger->operation == NULL || strcmp(trigger->operation, operation) == 0) &&
-                   (trigger->path == NULL || strstr(path, trigger->path) != NULL);
+                   (trigger->path == NULL || strstr(path, trigger->path) != NULL) &&
+                   (trigger->matches == NULL || trigger->matches(operation, path));
     if (!matches || trigger->nth == 0) {
         return fault;
     }
