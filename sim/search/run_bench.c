@@ -1,13 +1,14 @@
 /* What a run costs, on one core: seeds a second of one scenario with noise, with all checks and
  * without any (the trace is the same). The difference is what the checks cost.
  *
- *   sim.search.run_bench SCENARIO SEEDS */
+ *   sim.search.run_bench SCENARIO SEEDS [STORE]    STORE: one of its state_stores */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "engine/base/document.h"
 #include "engine/base/heap.h"
+#include "engine/state/rocksdb_db.h"
 #include "sim/search/run.h"
 
 static double now_s(void)
@@ -58,22 +59,45 @@ static int run_seeds(struct bench *bench, uint64_t seeds)
         (double)seeds / without_s,
         100 * (with_s - without_s) / with_s,
         (unsigned long long)bench->failed);
+    if (rocksdb_db_opened() > 0) {
+        (void)printf("%s: %.1f databases opened a seed\n",
+                     bench->scenario->name,
+                     (double)rocksdb_db_opened() / (2 * (double)seeds));
+    }
     return bench->failed > 0;
+}
+
+/* NULL, and said why, when there is none such. */
+static const struct scenario *scenario_of(struct arena *arena, const char *file, const char *store)
+{
+    struct scenario *scenario = NULL;
+    struct diag diag = {0};
+    if (scenario_load(arena, file, NULL, &scenario, &diag) != OK) {
+        (void)fprintf(stderr, "%s\n", diag.text);
+        return NULL;
+    }
+    if (store == NULL) {
+        return scenario;
+    }
+    size_t index = scenario_state_store(scenario, store);
+    if (index == scenario->state_store_count) {
+        (void)fprintf(stderr, "%s: no state store %s\n", file, store);
+        return NULL;
+    }
+    return scenario_under(arena, scenario, index);
 }
 
 int main(int argc, char **argv)
 {
     struct arena arena = {0};
-    struct scenario *scenario = NULL;
-    struct diag diag = {0};
-    uint64_t seeds = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+    uint64_t seeds = argc == 3 || argc == 4 ? strtoull(argv[2], NULL, 10) : 0;
     if (seeds == 0) {
-        (void)fprintf(stderr, "usage: sim.search.run_bench SCENARIO SEEDS\n");
+        (void)fprintf(stderr, "usage: sim.search.run_bench SCENARIO SEEDS [STORE]\n");
         return 2;
     }
     document_setup();
-    if (scenario_load(&arena, argv[1], NULL, &scenario, &diag) != OK) {
-        (void)fprintf(stderr, "%s\n", diag.text);
+    const struct scenario *scenario = scenario_of(&arena, argv[1], argc == 4 ? argv[3] : NULL);
+    if (scenario == NULL) {
         return 2;
     }
     struct bench bench = {.scenario = scenario, .oracle = oracle_new(scenario)};
