@@ -174,7 +174,8 @@ static const struct key_table resumes_table = {
 static const struct key names_keys[] = {
     {.name = "file",
      .kind = KEY_TEXT,
-     .help = "a pattern for the path of the file that the error is about; * stands for anything"},
+     .help = "a pattern for the path of the file that the error is about; * stands for anything, "
+             "{delta} and {snapshot} as in a script"},
     {.name = "remedy", .kind = KEY_TEXT, .help = "the error's text holds this: what to do"},
     {.name = "topic", .kind = KEY_TEXT, .help = "the error's text holds this topic"},
     {.name = "partitions",

@@ -44,7 +44,10 @@ static const struct key at_operation_keys[] = {
     {.name = "path",
      .kind = KEY_TEXT,
      .required = true,
-     .help = "a pattern for the whole path, where * stands for anything"},
+     .help =
+         "a pattern for the whole path, where * stands for anything; {delta} for how the file ends "
+         "that a batch writes for its version of the state (delta, changelog or zip), {snapshot} "
+         "for how the one ends that has all of a version (snapshot or zip)"},
     {.name = "nth",
      .kind = KEY_INT,
      .min = 1,
@@ -166,8 +169,9 @@ static const struct key event_keys[] = {
      .help = "start: options that differ from then on"},
     {.name = "path",
      .kind = KEY_TEXT,
-     .help = "damage: a pattern for the whole path, where * stands for anything; the newest file "
-             "that it matches"},
+     .help =
+         "damage: a pattern for the whole path, where * stands for anything ({delta}, {snapshot}: "
+         "as above); the newest file that it matches"},
     {.name = "how",
      .kind = KEY_NAME,
      .names = names_damages,

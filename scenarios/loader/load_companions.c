@@ -150,7 +150,7 @@ void companions_read(const struct script *script)
     event->unsynced =
         (enum unsynced)name_index(names_unsynced, value_text(value, "unsynced", "drawn"));
     const char *path = value_text(value, "path", NULL);
-    event->path = path == NULL ? NULL : arena_strdup(script->loader->arena, path);
+    event->path = path == NULL ? NULL : state_file_pattern(script->loader, path);
     event->damage = (enum damage)name_index(names_damages, value_text(value, "how", "truncate"));
     event->partition = (int32_t)value_int(value, "partition", 0);
     bool end = json_is_string(json_object_get(value, "before"));

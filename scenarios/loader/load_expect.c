@@ -12,7 +12,7 @@ static void read_names(struct loader *loader, const json_t *value, struct expect
     const json_t *partitions = json_object_get(value, "partitions");
     const char *file = value_text(value, "file", NULL);
     const char *remedy = value_text(value, "remedy", NULL);
-    names->file = file == NULL ? NULL : arena_strdup(loader->arena, file);
+    names->file = file == NULL ? NULL : state_file_pattern(loader, file);
     names->remedy = remedy == NULL ? NULL : arena_strdup(loader->arena, remedy);
     names->topic = topic == NULL ? NULL : arena_strdup(loader->arena, topic);
     names->partition_count = json_array_size(partitions);
@@ -38,6 +38,8 @@ read_run(struct loader *loader, const json_t *value, size_t i, struct expected_r
         .reports_skipped = json_object_get(value, "reports") != NULL,
     };
     read_names(loader, json_object_get(value, "names"), &run->names);
+    TRY(state_file_check(
+        loader, run->names.file, arena_printf(loader->arena, "expect.runs[%zu].names.file", i)));
     bool fails = run->ends == RUN_ERROR || run->ends == RUN_LOSER;
     bool about_error = error != NULL || json_object_get(value, "names") != NULL;
     if (about_error && !fails) {

@@ -25,7 +25,7 @@ static void read_anchor(const struct script *script, const json_t *at, struct an
     } else if (json_object_get(at, "operation") != NULL) {
         anchor->kind = ANCHOR_OPERATION;
         anchor->operation = arena_strdup(arena, value_text(at, "operation", ""));
-        anchor->path = arena_strdup(arena, value_text(at, "path", ""));
+        anchor->path = state_file_pattern(script->loader, value_text(at, "path", ""));
         anchor->after = strcmp(value_text(at, "when", "before"), "after") == 0;
     } else if (json_object_get(at, "event") != NULL) {
         anchor->kind = ANCHOR_EVENT;
@@ -228,11 +228,19 @@ static void read_event(const struct script *script)
     read_anchor(script, json_object_get(value, "at"), &event->at);
 }
 
+static enum status check_paths(const struct script *script)
+{
+    const struct fault_event *event = script->event;
+    TRY(state_file_check(script->loader, event->at.path, script_place(script, ".at.path")));
+    return state_file_check(script->loader, event->path, script_place(script, ".path"));
+}
+
 static enum status load_event(const struct script *script)
 {
     struct loader *loader = script->loader;
     struct fault_event *event = script->event;
     read_event(script);
+    TRY(check_paths(script));
     TRY(check_target(script));
     TRY(companions_check(script));
     TRY(check_anchor(script));

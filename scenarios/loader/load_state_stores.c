@@ -97,6 +97,64 @@ static void choose(json_t *root, size_t store)
     (void)json_object_del(root, "state_stores");
 }
 
+/* ---- the files of the state, by what they are -------------------------------------------------
+ */
+
+/* How each is named in a pattern, and how the file ends under each of the stores. */
+static const struct {
+    const char *name;
+    const char *ending[3];
+} state_files[] = {
+    {"{delta}", {"delta", "zip", "changelog"}},
+    {"{snapshot}", {"snapshot", "zip", "zip"}},
+};
+
+static size_t store_of(const struct options *options)
+{
+    return options->state_provider != STATE_PROVIDER_ROCKSDB ? 0
+           : options->rocksdb_changelog                      ? 2
+                                                             : 1;
+}
+
+const char *state_file_pattern(const struct loader *loader, const char *pattern)
+{
+    const struct plan *plan = loader->scenario->plan;
+    for (size_t i = 0; plan->aggregation != NULL && i < sizeof state_files / sizeof *state_files;
+         i++) {
+        const char *name = state_files[i].name;
+        const char *at = strstr(pattern, name);
+        while (at != NULL) {
+            pattern = arena_printf(loader->arena,
+                                   "%.*s%s%s",
+                                   (int)(at - pattern),
+                                   pattern,
+                                   state_files[i].ending[store_of(&plan->options)],
+                                   at + strlen(name));
+            at = strstr(pattern, name);
+        }
+    }
+    return arena_strdup(loader->arena, pattern);
+}
+
+enum status state_file_check(struct loader *loader, const char *pattern, const char *path)
+{
+    if (pattern == NULL || strchr(pattern, '{') == NULL) {
+        return OK;
+    }
+    return loader_fail(loader,
+                       false,
+                       path,
+                       "\"%.200s\": what stands in braces is a file of the state, \"{delta}\" or "
+                       "\"{snapshot}\"%s",
+                       pattern,
+                       loader->scenario->plan->aggregation == NULL
+                           ? ", and the pipeline has no groupBy, so it has no state"
+                           : "");
+}
+
+/* ---- the list ---------------------------------------------------------------------------------
+ */
+
 enum status load_state_stores(struct loader *loader)
 {
     json_t *root = loader->document.root;

@@ -279,3 +279,31 @@ Test(load, under_a_state_store)
     cr_assert(ne(ptr, strstr(scenario->resolved, "HDFSBackedStateStoreProvider"), NULL));
     cr_assert(zero(ptr, strstr(scenario->resolved, "state_stores")));
 }
+
+/* One story names the same file under each store. */
+Test(load, files_of_the_state_are_named_by_what_they_are)
+{
+    static const char *const deltas[] = {"*/0/0/4.delta", "*/0/0/4.zip", "*/0/0/4.changelog"};
+    static const char *const snapshots[] = {"*snapshot*", "*zip*", "*zip*"};
+    must_load(
+        "{\"story\": \"Hours.\", \"pipeline\": \"../pipelines/flight_counts.json\",\n"
+        " \"state_stores\": [\"memory\", \"rocksdb\", \"rocksdb-changelog\"],\n"
+        " \"cluster\": {\"executors\": 2, \"storage\": \"disk\"},\n"
+        " \"topics\": {\"flights\": {\"partitions\": 2}},\n"
+        " \"script\": [\n"
+        "  {\"at\": {\"operation\": \"write\", \"path\": \"*/0/0/4.{delta}\"}, \"do\": "
+        "\"disk_full\", \"target\": \"storage\"},\n"
+        "  {\"at\": {\"time\": \"9s\"}, \"do\": \"damage\", \"target\": \"storage\", \"path\": "
+        "\"*{snapshot}*\", \"how\": \"empty\"}],\n"
+        " \"expect\": {\"runs\": [{\"ends\": \"error\", \"names\": {\"file\": "
+        "\"*/0/0/4.{delta}\"}}]},\n"
+        " \"workload\": [{\"to\": \"flights\", \"from\": \"../data/flights.ndjson\", "
+        "\"records\": 200, \"rate\": \"4/s\"}]}\n");
+    cr_assert(eq(sz, scenario->state_store_count, 3));
+    for (size_t i = 0; i < scenario->state_store_count; i++) {
+        const struct scenario *one = scenario_under(&arena, scenario, i);
+        cr_expect(eq(str, one->script.events[0].at.path, deltas[i]));
+        cr_expect(eq(str, one->script.events[1].path, snapshots[i]));
+        cr_expect(eq(str, one->expect.runs[0].names.file, deltas[i]));
+    }
+}

@@ -47,6 +47,14 @@ MUST_CHECK enum status compile_pipeline(struct loader *loader,
                                         const char *path,
                                         struct plan **plan);
 
+/* A pattern for a file's path, in the arena: "{delta}" in it becomes how the file ends that a batch
+ * writes for its version of the state (delta, changelog or zip), "{snapshot}" how the one ends that
+ * has all of a version (snapshot or zip), under the provider of the scenario. */
+const char *state_file_pattern(const struct loader *loader, const char *pattern);
+/* What it left in braces is neither: complain at `path`. `pattern` may be NULL. */
+MUST_CHECK enum status
+state_file_check(struct loader *loader, const char *pattern, const char *path);
+
 /* Index of a topic by name, or topic_count. */
 size_t topic_index(const struct scenario *scenario, const char *name);
 
