@@ -234,3 +234,68 @@ void rocksdb_origin_share(struct rocksdb_origin *origin,
     origin->files = kept;
     origin->count = count;
 }
+
+/* ---- files of the checkpoint ------------------------------------------------------------------
+ */
+
+struct rocksdb_known_file *rocksdb_known_file(const struct rocksdb_partition *partition,
+                                              const char *dfs_name)
+{
+    for (size_t i = 0; i < partition->known_count; i++) {
+        if (strcmp(partition->known[i].dfs_name, dfs_name) == 0) {
+            return &partition->known[i];
+        }
+    }
+    return NULL;
+}
+
+void rocksdb_know_files(struct rocksdb_partition *partition,
+                        const struct rocksdb_shared_file *files,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!files[i].has_checksum || rocksdb_known_file(partition, files[i].dfs_name) != NULL) {
+            continue;
+        }
+        partition->known =
+            heap_realloc(partition->known, (partition->known_count + 1) * sizeof *partition->known);
+        partition->known[partition->known_count++] = (struct rocksdb_known_file){
+            .dfs_name = heap_text(files[i].dfs_name), .crc32c = files[i].crc32c};
+    }
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(names[middle], name);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
+void rocksdb_forget_files(struct rocksdb_partition *partition,
+                          const char *const *names,
+                          size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < partition->known_count; i++) {
+        struct rocksdb_known_file file = partition->known[i];
+        if (is_among(file.dfs_name, names, count)) {
+            partition->known[kept++] = file;
+        } else {
+            heap_free(file.dfs_name);
+        }
+    }
+    partition->known_count = kept;
+    if (kept == 0) {
+        heap_free(partition->known);
+        partition->known = NULL;
+    }
+}

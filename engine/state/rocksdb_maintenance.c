@@ -91,28 +91,15 @@ read_zip(struct maintenance *maintenance, int64_t version, struct rocksdb_snapsh
     return rocksdb_snapshot_decode(file, maintenance->arena, snapshot, &maintenance->what);
 }
 
-/* What this machine knows of the content of a file: it wrote it, or brought it here. */
-static const struct rocksdb_shared_file *known_file(const struct maintenance *maintenance,
-                                                    const char *dfs_name)
-{
-    const struct rocksdb_partition *at = partition_of(maintenance);
-    const struct rocksdb_origin *origin =
-        at->open != NULL ? at->open->at.origin : at->cached.origin;
-    for (size_t i = 0; origin != NULL && i < origin->count; i++) {
-        if (strcmp(origin->files[i].dfs_name, dfs_name) == 0) {
-            return &origin->files[i];
-        }
-    }
-    return NULL;
-}
-
-/* The content of a file, where its checksum is known. */
+/* The content of a file, once, where its checksum is known: this machine wrote it, or brought it
+ * here. */
 static enum status read_sst(struct maintenance *maintenance, const struct rocksdb_sst *sst)
 {
-    const struct rocksdb_shared_file *known = known_file(maintenance, sst->dfs_name);
+    const struct rocksdb_known_file *known =
+        rocksdb_known_file(partition_of(maintenance), sst->dfs_name);
     struct arena scratch = {0};
     struct bytes content = {0};
-    if (known == NULL || !known->has_checksum) {
+    if (known == NULL || known->read_back) {
         return OK;
     }
     uint32_t crc32c = known->crc32c;
@@ -123,6 +110,11 @@ static enum status read_sst(struct maintenance *maintenance, const struct rocksd
         status = ERR_CORRUPT;
     }
     arena_free(&scratch);
+    struct rocksdb_known_file *read = /* again: the partition may be gone meanwhile */
+        rocksdb_known_file(partition_of(maintenance), sst->dfs_name);
+    if (read != NULL) {
+        read->read_back = status == OK;
+    }
     return status;
 }
 
@@ -273,6 +265,7 @@ static enum status remove_ssts(struct maintenance *maintenance, int64_t first_ke
         return OK;
     }
     TRY(read_names(maintenance, &named));
+    rocksdb_forget_files(partition_of(maintenance), named.names, named.count);
     for (size_t i = 0; i < count && !ahead(maintenance); i++) {
         if (!is_named(&named, &next, entries[i].name) &&
             entries[i].modified_us < oldest->modified_us) {

@@ -59,6 +59,7 @@ static void rocksdb_unload(struct state_provider *base, int64_t partition)
     struct rocksdb_partition *at = rocksdb_partition_at(provider, partition);
     rocksdb_version_drop(provider, partition, &at->cached, true);
     forget_snapshots(provider, at);
+    rocksdb_forget_files(at, NULL, 0);
     at->active = false;
     at->unloads++;
 }
@@ -74,6 +75,7 @@ static void rocksdb_provider_end(struct state_provider *base)
         rocksdb_version_drop(provider, (int64_t)i, &at->cached, false);
         rocksdb_checkpoint_drop(provider, &at->queued);
         rocksdb_origin_release(provider, at->attic);
+        rocksdb_forget_files(at, NULL, 0);
     }
     for (size_t i = 0; i < provider->garbage_count; i++) {
         heap_free(provider->garbage[i]); /* it goes with the folder that it stands in */

@@ -92,6 +92,14 @@ struct rocksdb_checkpoint {
     size_t file_count;
 };
 
+/* A file in SSTs/ that a zip names which was put or loaded here, also long after the local database
+ * merged it away: maintenance holds what it reads back against this. */
+struct rocksdb_known_file {
+    char *dfs_name;
+    uint32_t crc32c;
+    bool read_back;
+};
+
 struct rocksdb_upload; /* one that is under way in maintenance */
 
 struct rocksdb_partition {
@@ -105,6 +113,8 @@ struct rocksdb_partition {
     int64_t newest;          /* highest version that was opened or committed here */
     int64_t snapshot;        /* newest whose zip was put here, or may have been; 0: none */
     int64_t verified;        /* snapshot that was read back here; 0: none */
+    struct rocksdb_known_file *known;
+    size_t known_count;
     uint64_t unloads;
     uint64_t reruns; /* how often a version below `newest` was opened: its batch runs again */
     struct state_metrics metrics; /* the counters of it */
@@ -161,6 +171,18 @@ void rocksdb_origin_release(struct rocksdb_provider *provider, struct rocksdb_or
 /* From now on these are its shared files; copies them. */
 void rocksdb_origin_share(struct rocksdb_origin *origin,
                           const struct rocksdb_shared_file *files,
+                          size_t count);
+
+/* These are in SSTs/ now; copies what it keeps. Never suspend. */
+void rocksdb_know_files(struct rocksdb_partition *partition,
+                        const struct rocksdb_shared_file *files,
+                        size_t count);
+/* NULL: not known. Until the next call. */
+struct rocksdb_known_file *rocksdb_known_file(const struct rocksdb_partition *partition,
+                                              const char *dfs_name);
+/* Forget all but `names`, which ascend. */
+void rocksdb_forget_files(struct rocksdb_partition *partition,
+                          const char *const *names,
                           size_t count);
 
 /* ---- rocksdb_version.c: rows ----------------------------------------------------------------- */

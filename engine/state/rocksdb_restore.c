@@ -287,6 +287,8 @@ static enum status build(struct restoring *restoring)
     TRY(open_database(restoring));
     TRY(hold_checksums(restoring));
     rocksdb_origin_share(loading->at.origin, restoring->files, count);
+    rocksdb_know_files(
+        rocksdb_partition_at(loading->provider, loading->partition), restoring->files, count);
     return set_key_count(loading, restoring->snapshot.key_count);
 }
 

@@ -288,6 +288,7 @@ static void note_put(struct sending *sending)
         reused += sending->reused[i];
     }
     rocksdb_origin_share(checkpoint->origin, sending->files, sending->count);
+    rocksdb_know_files(at, sending->files, sending->count);
     at->metrics.files_copied = (int64_t)sending->count - reused;
     at->metrics.files_reused = reused;
     struct trace_entry entry = {.kind = EVENT_STATE_SNAPSHOT,

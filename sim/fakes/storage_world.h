@@ -14,6 +14,8 @@
 #include "sim/fakes/objects.h"
 #include "sim/fakes/storage.h"
 
+struct storage_world;
+
 /* What happens to the `nth` to (`nth` + `times` - 1)th operation that matches. */
 struct storage_trigger {
     const char *operation;                                    /* NULL: any */
@@ -22,7 +24,8 @@ struct storage_trigger {
     uint32_t nth;                                             /* 1-based; 0: never */
     uint32_t times;
     bool after;
-    bool kill; /* the process; else `fault` */
+    bool kill;                                /* the process; else `act`, then `fault` */
+    void (*act)(struct storage_world *world); /* as the world; NULL: nothing */
     struct operation_fault fault;
     uint32_t seen;
     uint32_t fired;
@@ -68,6 +71,9 @@ static inline struct operation_fault storage_world_operation(void *self,
             kernel_kill(world->kernel, process);
         } else {
             fault = trigger->fault;
+            if (trigger->act != NULL) {
+                trigger->act(world);
+            }
         }
     }
     return fault;

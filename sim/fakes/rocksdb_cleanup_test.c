@@ -1,0 +1,142 @@
+/* Cleanups of the RocksDB provider beside other writers and over damage: what somebody may still
+ * need stays, what nobody needs goes. */
+#include "sim/fakes/rocksdb_world.h"
+
+TestSuite(rocksdb_cleanup, .init = begin, .fini = end);
+
+/* ---- beside another writer --------------------------------------------------------------------
+ */
+
+/* Version 4 is written slowly: its SST file is there, its zip is not. */
+static void slow_writer(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_OBJECTS), argument, STATE_LOCAL);
+    for (int64_t version = 0; version < 4; version++) {
+        advance(provider, version);
+    }
+    state_provider_free(provider);
+}
+
+static size_t seen_in_flight;
+
+/* Meanwhile another one writes it, too, goes on and cleans up. */
+static void cleans_up(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_OBJECTS), argument, STATE_LOCAL);
+    pass(ports, 10);
+    seen_in_flight = orphans(false);
+    advance(provider, 3);
+    advance(provider, 4);
+    state_provider_maintain(provider);
+    cr_assert(not(there("2.zip"))); /* the cleanup has been */
+    cr_assert(eq(sz, orphans(false), seen_in_flight));
+    pass(ports, 60);
+    cr_assert(eq(sz, orphans(false), seen_in_flight)); /* now those of the second one */
+    for (int64_t version = 5; version < 9; version++) {
+        advance(provider, version);
+        state_provider_maintain(provider);
+    }
+    state_provider_free(provider);
+}
+
+Test(rocksdb_cleanup, what_is_in_flight_is_left_alone_and_goes_when_it_is_old)
+{
+    struct plan plan = *rocksdb_plan(false, 2, 2);
+    slow("put", "4.zip");
+    (void)storage_world_spawn(&world, slow_writer, &plan);
+    (void)kernel_run(world.kernel, NULL, NULL, kernel_now_us(world.kernel));
+    world.machine = 1;
+    (void)storage_world_spawn(&world, cleans_up, &plan);
+    storage_world_settle(&world);
+    cr_assert(eq(u32, world.trigger.fired, 1));
+    cr_assert(ge(sz, seen_in_flight, 1));
+    cr_assert(eq(sz, orphans(false), 0));
+    look_over(&plan, STORE_OBJECTS, 7, 9);
+    audit(&plan, STORE_OBJECTS, 9);
+}
+
+static void version_4_again(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument, STATE_LOCAL);
+    pass(ports, 5);
+    advance(provider, 3);
+    state_provider_maintain(provider); /* it dies in here */
+}
+
+static void seven_versions_and_a_late_cleanup(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_DISK), argument, STATE_LOCAL);
+    for (int64_t version = 0; version < 7; version++) {
+        advance(provider, version);
+    }
+    pass(ports, 20);
+    state_provider_maintain(provider);
+    state_provider_free(provider);
+}
+
+/* Another executor's zip is visible, and its writer died before the fsync of the directory: what it
+ * stands in for goes only once the name is durable. */
+Test(rocksdb_cleanup, a_cleanup_relies_on_durable_names_only)
+{
+    struct plan plan = *rocksdb_plan(true, 3, 2);
+    struct plan no_snapshots = *rocksdb_plan(true, 100, 2); /* no fsync of its own zip's name */
+    world.trigger = (struct storage_trigger){
+        .operation = "rename", .path = "4.zip", .nth = 1, .times = 1, .after = true, .kill = true};
+    world.machine = 1;
+    (void)storage_world_spawn(&world, seven_versions_and_a_late_cleanup, &no_snapshots);
+    (void)kernel_run(world.kernel, NULL, NULL, kernel_now_us(world.kernel));
+    world.machine = 0;
+    (void)storage_world_spawn(&world, version_4_again, &plan);
+    storage_world_settle(&world);
+    cr_assert(eq(u32, world.trigger.fired, 1));
+    cr_assert(not(there("3.changelog"))); /* the cleanup has been */
+    kernel_machine_down(world.kernel, 0, MACHINE_CRASHED, UNSYNCED_DROPPED);
+    world.machine = 1;
+    look_over(&plan, STORE_DISK, 5, 7);
+    audit(&plan, STORE_DISK, 7);
+}
+
+/* ---- over damage ------------------------------------------------------------------------------
+ */
+
+struct harm {
+    const char *pattern;
+    enum damage damage;
+};
+
+static const struct harm *done;
+
+/* Version 4 is what the cleanup of version 6 is to keep. */
+static void cleanup_meets_harm(struct state_provider *provider)
+{
+    for (int64_t version = 0; version < 6; version++) {
+        advance(provider, version);
+        if (version == 3) {
+            fake_storage_damage(world.storage, done->pattern, done->damage);
+        }
+    }
+    state_provider_maintain(provider);
+}
+
+Test(rocksdb_cleanup, nothing_goes_in_favour_of_a_snapshot_that_does_not_read)
+{
+    static const struct harm harms[] = {
+        {STATE "/4.zip", DAMAGE_GARBLED},
+        {STATE "/SSTs/*.sst", DAMAGE_REMOVED},
+        {STATE "/SSTs/*.sst", DAMAGE_TRUNCATED},
+        {STATE "/SSTs/*.sst", DAMAGE_GARBLED},
+    };
+    const struct plan *plan = rocksdb_plan(false, 2, 2);
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+        begin_anew();
+        done = &harms[i];
+        do_steps(plan, cleanup_meets_harm);
+        cr_assert(there("1.zip"), "%s", done->pattern);
+        cr_assert(there("3.zip"));
+        look(plan, 3, 3);
+    }
+}
