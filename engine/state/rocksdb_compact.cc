@@ -111,6 +111,7 @@ Status merge(rocksdb_db *db,
     options.output_file_size_limit = FILE_SIZE_MAX;
     options.max_subcompactions = 1;
     Status status = db->db->CompactFiles(options, names, level, -1, nullptr, &info);
+    db->edits++;
     if (status.ok()) {
         work->rows += static_cast<int64_t>(info.stats.num_input_records);
         work->bytes += static_cast<int64_t>(info.stats.total_input_raw_key_bytes +

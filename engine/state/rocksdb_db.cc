@@ -19,6 +19,8 @@ using rocksdb::Status;
 namespace
 {
 
+constexpr int EDITS_MAX = 128;
+
 struct {
     int64_t opened;
     int64_t live;
@@ -113,6 +115,7 @@ rocksdb::Options options_of(const struct rocksdb_options *wanted,
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
     table.block_cache = cache == nullptr ? nullptr : cache->blocks;
     table.no_block_cache = cache == nullptr;
+    table.cache_index_and_filter_blocks = wanted->cache_tables && cache != nullptr;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     return options;
 }
@@ -227,6 +230,24 @@ void rocksdb_db_close(struct rocksdb_db *db)
     });
 }
 
+/* A MANIFEST holds every change since it was begun, and each snapshot takes it along. Opening the
+ * database begins another one, with the files that are there. Changes are counted, not bytes: when
+ * that is, and hence how files are called, does not hang on how well something was compressed. */
+static Status begin_manifest(rocksdb_db *db)
+{
+    if (db->edits < EDITS_MAX) {
+        return Status::OK();
+    }
+    rocksdb::DB *opened = nullptr;
+    require(db->scans.empty());
+    db->value.Reset();
+    db->db.reset();
+    Status status = rocksdb::DB::Open(db->options, db->directory, &opened);
+    db->db.reset(opened); /* none, on an error: whoever was told so closes it */
+    db->edits = 0;
+    return status;
+}
+
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 enum status rocksdb_db_get(struct rocksdb_db *db,
@@ -293,8 +314,10 @@ enum status rocksdb_db_write(struct rocksdb_db *db,
         std::string path = db->directory + "/new.sst";
         rocksdb::ExternalSstFileInfo info;
         db->files->forget_failure();
-        Status status = write_sst(db, path, changes, count, &info);
+        Status status = begin_manifest(db);
+        status = status.ok() ? write_sst(db, path, changes, count, &info) : status;
         status = status.ok() ? ingest_sst(db, path, info) : status;
+        db->edits++;
         result = outcome(*db->files, status, what);
         if (result != OK) {
             db->files->DeleteFile(path, {}, nullptr).PermitUncheckedError();
@@ -417,4 +440,17 @@ int64_t rocksdb_db_opened(void)
 int64_t rocksdb_db_live(void)
 {
     return counters.live;
+}
+
+int64_t rocksdb_cache_used(const struct rocksdb_cache *cache)
+{
+    return static_cast<int64_t>(cache->blocks->GetUsage());
+}
+
+int64_t rocksdb_db_table_bytes(struct rocksdb_db *db)
+{
+    uint64_t bytes = 0;
+    on_thread_stack(
+        [&] { db->db->GetIntProperty(rocksdb::DB::Properties::kEstimateTableReadersMem, &bytes); });
+    return static_cast<int64_t>(bytes);
 }

@@ -8,6 +8,9 @@
  * file. A local database is a cache: it is never synced, and a process that finds one which it did
  * not make deletes it.
  *
+ * What an open database holds in memory does not grow with its age (its MANIFEST begins anew from
+ * time to time) nor, with cache_tables, with the number of rows.
+ *
  * Every call runs on the thread's own stack and never suspends: the disk port charges what it cost
  * to the next call that may (disk.h). When the process dies inside a call, all files are out of its
  * sight from that moment; the database is closed when its process is buried (base/native.h).
@@ -37,6 +40,7 @@ struct rocksdb_options {
     int64_t max_open_files; /* -1: all stay open: spark...rocksdb.maxOpenFiles */
     int64_t format_version; /* of SST files: 5 is what Spark pins */
     bool compress;          /* LZ4, or nothing */
+    bool cache_tables;      /* indexes and filters count against the cache: boundedMemoryUsage */
 };
 
 /* `bytes`: spark...rocksdb.blockCacheSizeMB. Freed with rocksdb_cache_free, or with its process.
@@ -142,5 +146,10 @@ MUST_CHECK enum status rocksdb_scan_next(struct rocksdb_scan *scan,
 /* Databases that were opened by this program, and that are open now (figures and leak checks). */
 int64_t rocksdb_db_opened(void);
 int64_t rocksdb_db_live(void);
+
+/* Memory that no heap knows of: bytes of blocks in a cache, and of indexes and filters that a
+ * database holds beside its cache. */
+int64_t rocksdb_cache_used(const struct rocksdb_cache *cache);
+int64_t rocksdb_db_table_bytes(struct rocksdb_db *db);
 
 #endif

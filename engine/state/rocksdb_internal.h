@@ -32,6 +32,7 @@ struct rocksdb_db : native {
     std::unique_ptr<rocksdb::Env> env;
     rocksdb::Options options;
     std::unique_ptr<rocksdb::DB> db;
+    int edits = 0;                /* that its MANIFEST has got since it was begun */
     rocksdb::PinnableSlice value; /* of the last get */
     std::vector<rocksdb_scan *> scans;
 };

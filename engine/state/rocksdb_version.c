@@ -19,7 +19,8 @@ struct rocksdb_options rocksdb_options_of(const struct plan *plan)
     return (struct rocksdb_options){.block_size = options->rocksdb_block_size,
                                     .max_open_files = options->rocksdb_max_open_files,
                                     .format_version = ROCKSDB_SST_FORMAT,
-                                    .compress = options->rocksdb_compress};
+                                    .compress = options->rocksdb_compress,
+                                    .cache_tables = options->rocksdb_bounded_memory};
 }
 
 /* With bounded memory half of it is for blocks, half for overlays (Spark's writeBufferCacheRatio).
