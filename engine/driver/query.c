@@ -1,5 +1,7 @@
 #include "engine/driver/query.h"
 
+#include <string.h>
+
 #include "engine/base/units.h"
 #include "engine/driver/task_scheduler.h"
 
@@ -64,10 +66,13 @@ on_register(struct query *query, connection_id connection, const struct message 
     if (!known) {
         trace_executor(query, EVENT_EXECUTOR_REGISTERED, executor, executor->name);
     }
+    /* Its name alone: how long a message is must not hang on where the folder lies. */
+    const char *slash = strrchr(query->config->pipeline_file, '/');
+    const char *file = slash == NULL ? query->config->pipeline_file : slash + 1;
     struct message message = {.kind = MESSAGE_REGISTERED};
     message.registered = (struct message_registered){.session = query->session,
                                                      .executor = executor->id,
-                                                     .pipeline_file = query->config->pipeline_file,
+                                                     .pipeline_file = file,
                                                      .pipeline = query->config->pipeline,
                                                      .overrides = query->overrides};
     query_send(query, connection, &message);

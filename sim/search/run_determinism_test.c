@@ -42,6 +42,7 @@ Test(run_determinism, a_run_does_not_hang_on_what_ran_before, .timeout = 300)
         "scenarios/two-drivers-on-one-checkpoint.json",
         "scenarios/machine-crash-with-torn-writes.json",
         "scenarios/driver-crash-loop.json",
+        "scenarios/rocksdb-changelogs-off-and-on.json",
     };
     enum { FILES = sizeof files / sizeof files[0], SEEDS = 3 };
     uint64_t first[FILES][SEEDS];
@@ -60,6 +61,30 @@ Test(run_determinism, a_run_does_not_hang_on_what_ran_before, .timeout = 300)
     }
     heap_free(hole);
     cr_assert(ne(u64, first[0][0], first[0][1]), "noise is on");
+}
+
+/* ---- wherever it lies */
+
+/* Messages cost by their length: none may hold the path of a folder. */
+Test(run_determinism, a_run_does_not_hang_on_where_its_folder_lies)
+{
+    struct arena arena = {0};
+    struct run_result *result = heap_alloc(sizeof *result);
+    struct run_options options = {.noise = true};
+    struct scenario *scenario = load(&arena, "scenarios/stateful-baseline.json");
+    run_scenario(scenario, 1, &options, result);
+    uint64_t hash = result->trace_hash;
+    char deep[5000];
+    memset(deep, 'd', sizeof deep);
+    for (size_t i = 0; i < sizeof deep; i += 100) {
+        deep[i] = '/';
+    }
+    scenario->pipeline_file =
+        arena_printf(&arena, "%.*s/flight_counts.json", (int)sizeof deep, deep);
+    run_scenario(scenario, 1, &options, result);
+    cr_assert(eq(u64, result->trace_hash, hash));
+    heap_free(result);
+    arena_free(&arena);
 }
 
 /* ---- one fault removed */

@@ -84,6 +84,16 @@ static void draw_options(uint64_t seed, json_t *root)
     }
 }
 
+/* Where the state is, by what was drawn: Spark's name of the provider, or what the file says. */
+static bool is_rocksdb(const struct scenario *base, const json_t *root)
+{
+    const json_t *provider = json_object_get(json_object_get(root, "set"),
+                                             "spark.sql.streaming.stateStore.providerClass");
+    const char *rocksdb = options_provider_class(STATE_PROVIDER_ROCKSDB);
+    return provider == NULL ? base->plan->options.state_provider == STATE_PROVIDER_ROCKSDB
+                            : strcmp(json_string_value(provider), rocksdb) == 0;
+}
+
 /* ---- the workload: each feature is absent in one of two seeds ----------------------------------
  */
 
@@ -168,6 +178,7 @@ static json_t *draw_document(const struct scenario *base, uint64_t seed)
     struct vary_surroundings surroundings = draw_cluster(base, seed, root);
     draw_topics(base, seed, root);
     draw_options(seed, root);
+    surroundings.rocksdb = is_rocksdb(base, root);
     draw_workloads(base, seed, root);
     vary_faults(base, seed, &surroundings, member(root, "script", json_array()));
     (void)json_object_del(root, "vary");

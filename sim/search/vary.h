@@ -6,7 +6,7 @@
  * True zeros: a seed first decides how many kinds of fault it has at all (none in one of eight
  * seeds; one in two of eight; two in two of eight; else each with even chances), and each feature
  * of the workload is absent in one of two seeds. A fault that is always a little there hides
- * others.
+ * others. Failure points, and writes that fail, are drawn for where the drawn state is.
  *
  * Keyed draws, as in sim/kernel: hash(seed, label, index), integers only. The n-th fault does not
  * depend on the others. */

@@ -95,8 +95,7 @@ static bool is_passed(const struct drawing *drawing, enum failpoint point)
     static const char *const stateful[] = {
         "stage.", "shuffle.", "fetch.", "state.", "maintenance."};
     const char *name = failpoint_info(point)->name;
-    if (point == FP_STATE_UPLOADED &&
-        drawing->base->plan->options.state_provider != STATE_PROVIDER_ROCKSDB) {
+    if (point == FP_STATE_UPLOADED && !drawing->surroundings->rocksdb) {
         return false;
     }
     for (size_t i = 0; i < sizeof stateful / sizeof *stateful; i++) {
@@ -190,15 +189,27 @@ static json_t *draw_reply(const struct drawing *drawing)
     return at_operation(drawing, "put_if_absent", path, (uint64_t)drawing->base->vary.batches);
 }
 
-static void draw_storage_fault(const struct drawing *drawing, enum fault_verb verb, json_t *event)
+/* Of a task's output or its state, local database or checkpoint: the attempt fails and another one
+ * runs; what maintenance could not write it writes later. */
+static json_t *draw_write(const struct drawing *drawing)
 {
     uint64_t batches = (uint64_t)drawing->base->vary.batches;
     bool objects = drawing->base->cluster.storage == STORE_OBJECTS;
+    const char *operation = objects ? "put" : "write";
+    bool stateful = drawing->base->plan->aggregation != NULL;
+    if (stateful && draw(drawing, "vary.write", 2) == 0) {
+        enum { WRITES_A_BATCH = 8 };
+        return at_operation(drawing, operation, "*/state/*", WRITES_A_BATCH * batches);
+    }
+    return at_operation(drawing, operation, "*/*part-*", 2 * batches);
+}
+
+static void draw_storage_fault(const struct drawing *drawing, enum fault_verb verb, json_t *event)
+{
     json_t *at = NULL;
     set_text(event, "target", "storage");
     if (verb == FAULT_IO_ERROR || verb == FAULT_DISK_FULL) {
-        /* Of a task's output: the attempt fails and another one runs. */
-        at = at_operation(drawing, objects ? "put" : "write", "*/*part-*", 2 * batches);
+        at = draw_write(drawing);
     } else if (verb == FAULT_THROTTLE) {
         at = at_operation(drawing, "any", "*", OPERATIONS_MAX);
         (void)json_object_set_new(

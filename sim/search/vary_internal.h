@@ -18,6 +18,7 @@ static inline uint64_t vary_draw(uint64_t seed, const char *label, uint64_t inde
 struct vary_surroundings {
     uint32_t brokers;
     uint32_t executors;
+    bool rocksdb; /* the state is there */
 };
 
 /* Append the faults of `seed` to the array `script`. */

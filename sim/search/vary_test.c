@@ -213,6 +213,50 @@ Test(vary, each_size_of_cluster_and_topic_is_as_likely, .timeout = 120)
     arena_free(&arena);
 }
 
+static bool writes_state(const struct fault_event *event)
+{
+    return event->at.kind == ANCHOR_OPERATION && strcmp(event->at.path, "*/state/*") == 0;
+}
+
+static bool is_at(const struct fault_event *event, enum failpoint point)
+{
+    return event->at.kind == ANCHOR_POINT && event->at.point == point;
+}
+
+/* Each store in one seed of three; each has failing writes, and RocksDB alone uploads. */
+Test(vary, the_state_is_in_each_store_with_the_faults_of_that_store, .timeout = 120)
+{
+    enum { MEMORY, ROCKSDB, CHANGELOG, STORES, FEW = 1500 };
+    const struct scenario *base = load("scenarios/vary-stateful.json");
+    int seeds[STORES] = {0};
+    int failing[STORES] = {0};
+    int uploaded[STORES] = {0};
+    int snapshots[STORES] = {0};
+    for (uint64_t seed = 1; seed <= FEW; seed++) {
+        struct arena memory = {0};
+        const struct scenario *drawn = vary_scenario(&memory, base, seed);
+        const struct options *options = &drawn->plan->options;
+        int store = options->state_provider == STATE_PROVIDER_HDFS ? MEMORY
+                    : options->rocksdb_changelog                   ? CHANGELOG
+                                                                   : ROCKSDB;
+        seeds[store]++;
+        for (size_t i = 0; i < drawn->script.count; i++) {
+            failing[store] += writes_state(&drawn->script.events[i]);
+            uploaded[store] += is_at(&drawn->script.events[i], FP_STATE_UPLOADED);
+            snapshots[store] += is_at(&drawn->script.events[i], FP_MAINTENANCE_SNAPSHOT);
+        }
+        arena_free(&memory);
+    }
+    for (int store = 0; store < STORES; store++) {
+        cr_expect(seeds[store] > FEW / 4, "store %d: %d seeds", store, seeds[store]);
+        cr_expect(failing[store] > FEW / 60, "store %d: %d writes fail", store, failing[store]);
+        cr_expect(snapshots[store] > FEW / 300, "store %d: %d", store, snapshots[store]);
+    }
+    cr_expect(uploaded[ROCKSDB] > FEW / 300 && uploaded[CHANGELOG] > FEW / 300);
+    cr_expect(zero(int, uploaded[MEMORY]));
+    arena_free(&arena);
+}
+
 Test(vary, without_a_seed_or_without_vary_nothing_is_drawn)
 {
     const struct scenario *varied = load("scenarios/vary-world.json");
