@@ -43,7 +43,7 @@ static const struct variant variants[] = {
      .cycle = 1},
 };
 
-enum { VARIANTS = sizeof variants / sizeof variants[0] };
+enum { DELTAS = 1, VARIANTS = sizeof variants / sizeof variants[0] };
 
 enum world { SIMULATED, REAL, WORLDS };
 static const char *const world_names[] = {[SIMULATED] = "simulator", [REAL] = "real"};
@@ -58,12 +58,19 @@ struct measured {
     int64_t peak_kib;
 };
 
+/* How quick it is. */
+struct machine {
+    int64_t fsync_us;
+    int64_t row_ns;
+};
+
 /* One size and variant in one world: what a process is born with. */
 struct job {
     const struct variant *variant;
     enum world world;
     uint64_t rows;
-    int64_t version; /* that was committed last */
+    struct machine machine; /* the simulator's */
+    int64_t version;        /* that was committed last */
     struct plan plan;
     struct measured measured;
     double restored_us[RESTORES_MAX];
@@ -278,7 +285,10 @@ static inline void simulated_process(struct simulated *world, const char *machin
 static inline void simulate(struct job *job)
 {
     struct simulated world = {
-        .kernel = kernel_new(&(struct kernel_config){.seed = 1, .start_us = 978307200000000}),
+        .kernel = kernel_new(&(struct kernel_config){.seed = 1,
+                                                     .start_us = 978307200000000,
+                                                     .fsync_us = job->machine.fsync_us,
+                                                     .row_ns = job->machine.row_ns}),
         .job = job};
     world.storage = fake_storage_new(world.kernel);
     kernel_set_injector(world.kernel,

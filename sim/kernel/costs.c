@@ -49,12 +49,27 @@ with_noise(struct kernel *kernel, struct sim_process *process, enum cost_kind ki
     return base * (64 + pick % 129) / 128;
 }
 
+/* `cost` on a machine that takes `wanted` (0: what the table says) for what the table has at
+ * `table`. */
+static int64_t scaled(int64_t cost, int64_t wanted, int64_t table)
+{
+    int64_t product = 0;
+    if (wanted == 0) {
+        return cost;
+    }
+    return __builtin_mul_overflow(cost, wanted, &product) ? INT64_MAX / table : product / table;
+}
+
 int64_t kernel_cost_us(struct kernel *kernel,
                        struct sim_process *process,
                        enum cost_kind kind,
                        int64_t units)
 {
-    return with_noise(kernel, process, kind, cost_base_us(kind, units));
+    int64_t base_us = cost_base_us(kind, units);
+    if (kind == COST_DISK_FSYNC || kind == COST_DISK_FSYNC_DIR) {
+        base_us = scaled(base_us, kernel->config.fsync_us, costs[COST_DISK_FSYNC].base_us);
+    }
+    return with_noise(kernel, process, kind, base_us);
 }
 
 int64_t kernel_spend_us(struct sim_process *process, int64_t rows, int64_t bytes)
@@ -64,8 +79,9 @@ int64_t kernel_spend_us(struct sim_process *process, int64_t rows, int64_t bytes
     int64_t limit = INT64_MAX / 4096;
     require(rows < limit);
     require(bytes < limit);
-    int64_t ns = process->private->spend_carry_ns + rows * costs[COST_SPEND_ROWS].unit_ns +
-                 bytes * costs[COST_SPEND_BYTES].unit_ns;
+    int64_t ns = rows * costs[COST_SPEND_ROWS].unit_ns + bytes * costs[COST_SPEND_BYTES].unit_ns;
+    ns = scaled(ns, process->kernel->config.row_ns, costs[COST_SPEND_ROWS].unit_ns) +
+         process->private->spend_carry_ns;
     process->private->spend_carry_ns = ns % 1000;
     return with_noise(process->kernel, process, COST_SPEND_ROWS, ns / 1000);
 }

@@ -213,6 +213,54 @@ Test(costs, are_the_table_without_noise_and_vary_with_it)
     kernel_free(noisy);
 }
 
+struct spending {
+    struct kernel *kernel;
+    int64_t took_us;
+};
+
+static void spend_rows(void *argument)
+{
+    struct spending *spending = argument;
+    const struct clock_port *clock = &current_process->ports->clock;
+    int64_t began_us = clock_now_us(clock);
+    for (int i = 0; i < 1000; i++) {
+        clock_spend(clock, 3, 7);
+    }
+    spending->took_us = clock_now_us(clock) - began_us;
+}
+
+static int64_t spent_us(struct kernel *kernel)
+{
+    struct spending spending = {.kernel = kernel};
+    (void)kernel_spawn(
+        kernel,
+        &(struct sim_process_config){
+            .role = ROLE_EXECUTOR, .name = "executor", .entry = spend_rows, .argument = &spending});
+    cr_assert(eq(int, kernel_run(kernel, NULL, NULL, INT64_MAX), KERNEL_IDLE));
+    return spending.took_us;
+}
+
+Test(costs, of_a_machine_that_is_as_quick_as_a_given_one)
+{
+    struct kernel_config quick = {.fsync_us = 300, .row_ns = 125};
+    struct kernel *table = kernel_with(5, false);
+    struct kernel *kernel = kernel_new(&quick);
+    (void)kernel_machine_add(kernel, "machine 1");
+    cr_assert(eq(i64, kernel_cost_us(table, NULL, COST_DISK_FSYNC, 1000000), 7000));
+    cr_assert(eq(i64, kernel_cost_us(kernel, NULL, COST_DISK_FSYNC, 1000000), 700));
+    cr_assert(eq(i64, kernel_cost_us(kernel, NULL, COST_DISK_FSYNC_DIR, 0), 200));
+    cr_assert(eq(i64, kernel_cost_us(kernel, NULL, COST_DISK_FSYNC, INT64_MAX) > 0, 1));
+    cr_assert(eq(i64,
+                 kernel_cost_us(kernel, NULL, COST_OBJECT_PUT, 100000),
+                 cost_base_us(COST_OBJECT_PUT, 100000)));
+    /* 3 rows of 500 ns and 7 bytes of 2 ns, a thousand times; a quarter of it, rounded down each
+     * time. */
+    cr_assert(eq(i64, spent_us(table), 1514));
+    cr_assert(eq(i64, spent_us(kernel), 378));
+    kernel_free(table);
+    kernel_free(kernel);
+}
+
 /* ---- whole runs ---- */
 
 struct actor {

@@ -38,6 +38,9 @@ struct kernel_config {
     uint64_t seed;
     bool noise;       /* random latencies and ties */
     int64_t start_us; /* virtual time zero */
+    /* Machines that are as quick as a given one; 0: as the table has them (sim/kernel/costs.h). */
+    int64_t fsync_us; /* a fsync of nothing */
+    int64_t row_ns;   /* a row of work */
 };
 
 struct kernel *kernel_new(const struct kernel_config *config);
