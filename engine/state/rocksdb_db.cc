@@ -311,7 +311,7 @@ enum status rocksdb_db_write(struct rocksdb_db *db,
         return OK;
     }
     on_thread_stack([&] {
-        std::string path = db->directory + "/new.sst";
+        std::string path = db->directory + "/" + NEW_SST;
         rocksdb::ExternalSstFileInfo info;
         db->files->forget_failure();
         Status status = begin_manifest(db);

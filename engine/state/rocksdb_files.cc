@@ -145,8 +145,11 @@ class disk_random_access_file final : public rocksdb::FSRandomAccessFile
 class disk_writable_file final : public rocksdb::FSWritableFile
 {
   public:
-    disk_writable_file(local_file_system *files, std::string path, std::shared_ptr<local_file> file)
-        : files_(files), path_(std::move(path)), file_(std::move(file))
+    disk_writable_file(local_file_system *files,
+                       std::string path,
+                       std::shared_ptr<local_file> file,
+                       bool stays)
+        : files_(files), path_(std::move(path)), file_(std::move(file)), stays_(stays)
     {
     }
     disk_writable_file(const disk_writable_file &) = delete;
@@ -163,28 +166,23 @@ class disk_writable_file final : public rocksdb::FSWritableFile
     {
         buffer_.append(data.data(), data.size());
         file_->size += data.size();
-        size_t done = 0;
-        IOStatus status;
-        while (status.ok() && buffer_.size() - done >= CHUNK_SIZE) {
-            status = write(buffer_.data() + done, CHUNK_SIZE);
-            done += CHUNK_SIZE;
-        }
-        buffer_.erase(0, done);
-        return status;
+        return stays_ ? IOStatus::OK() : write_chunks();
     }
 
     IOStatus Close(const IOOptions &, IODebugContext *) override
     {
-        bool small = fd_ < 0 && file_->size <= KEPT_SIZE_MAX;
-        IOStatus status = write(buffer_.data(), buffer_.size());
+        bool kept = stays_ || file_->size <= KEPT_SIZE_MAX;
+        std::string whole = kept ? buffer_ : std::string();
+        IOStatus status = write_chunks();
+        status = status.ok() ? write(buffer_.data(), buffer_.size()) : status;
         if (fd_ >= 0) {
             IOStatus closed = files_->port_close(fd_, path_);
             fd_ = -1;
             status = status.ok() ? closed : status;
         }
         file_->on_disk = status.ok();
-        if (small && status.ok()) {
-            file_->content = std::make_shared<std::string>(std::move(buffer_));
+        if (kept && status.ok()) {
+            file_->content = std::make_shared<std::string>(std::move(whole));
         }
         return status;
     }
@@ -203,6 +201,18 @@ class disk_writable_file final : public rocksdb::FSWritableFile
     }
 
   private:
+    IOStatus write_chunks()
+    {
+        size_t done = 0;
+        IOStatus status;
+        while (status.ok() && buffer_.size() - done >= CHUNK_SIZE) {
+            status = write(buffer_.data() + done, CHUNK_SIZE);
+            done += CHUNK_SIZE;
+        }
+        buffer_.erase(0, done);
+        return status;
+    }
+
     IOStatus write(const char *data, size_t size)
     {
         if (fd_ < 0) {
@@ -217,6 +227,7 @@ class disk_writable_file final : public rocksdb::FSWritableFile
     local_file_system *files_;
     std::string path_;
     std::shared_ptr<local_file> file_;
+    bool stays_;
     std::string buffer_;
     disk_fd fd_ = -1;
 };
@@ -260,10 +271,13 @@ disk_random_access_file_new(local_file_system *files, const std::string &path, d
     return std::make_unique<disk_random_access_file>(files, path, fd);
 }
 
-std::unique_ptr<rocksdb::FSWritableFile> disk_writable_file_new(
-    local_file_system *files, const std::string &path, const std::shared_ptr<local_file> &file)
+std::unique_ptr<rocksdb::FSWritableFile>
+disk_writable_file_new(local_file_system *files,
+                       const std::string &path,
+                       const std::shared_ptr<local_file> &file,
+                       bool stays)
 {
-    return std::make_unique<disk_writable_file>(files, path, file);
+    return std::make_unique<disk_writable_file>(files, path, file, stays);
 }
 
 std::unique_ptr<rocksdb::FSDirectory> local_directory_new()

@@ -259,7 +259,7 @@ IOStatus local_file_system::NewWritableFile(const std::string &path,
     }
     auto file = std::make_shared<local_file>();
     if (is_sst(name)) {
-        *result = disk_writable_file_new(this, path, file);
+        *result = disk_writable_file_new(this, path, file, name == NEW_SST);
     } else {
         file->content = std::make_shared<std::string>();
         *result = kept_writable_file_new(file);
@@ -362,6 +362,9 @@ IOStatus local_file_system::RenameFile(const std::string &from,
         if (status != OK) {
             return told(status, from);
         }
+    }
+    if (is_sst(name_of(to)) && file->size > KEPT_SIZE_MAX) {
+        file->content = nullptr; /* from here on it is read from the disk */
     }
     files_.erase(name_of(from));
     files_[name_of(to)] = file;

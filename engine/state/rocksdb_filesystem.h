@@ -10,8 +10,10 @@
  *     it was written.
  * SST files are written when they are complete, or in chunks of CHUNK_SIZE bytes: how many calls of
  * the port a file takes does not hang on how well it was compressed, as long as it is small. sync
- * and fsync do nothing. OPTIONS files are refused: writing one and reading it again would be most
- * of the time that an open takes, and nobody needs it.
+ * and fsync do nothing. One that is to be ingested stays in memory until it has its place in the
+ * database: the library (7.8) looks for its first and last key without asking whether they could be
+ * read, and goes on with what it has. OPTIONS files are refused: writing one and reading it again
+ * would be most of the time that an open takes, and nobody needs it.
  *
  * An error of the port is remembered and told to RocksDB as one that is final (never "no space" or
  * "may be retried": either would start a thread that tries again). */
@@ -33,6 +35,8 @@ extern "C" {
 }
 
 constexpr uint64_t KEPT_SIZE_MAX = 64 * 1024;
+/* What an SST file is called until it is ingested. */
+constexpr const char *NEW_SST = "new.sst";
 
 struct local_file {
     bool on_disk = false;                 /* under this name, whole */
@@ -188,8 +192,12 @@ std::unique_ptr<rocksdb::FSWritableFile>
 kept_writable_file_new(const std::shared_ptr<local_file> &file);
 std::unique_ptr<rocksdb::FSRandomAccessFile>
 disk_random_access_file_new(local_file_system *files, const std::string &path, disk_fd fd);
-std::unique_ptr<rocksdb::FSWritableFile> disk_writable_file_new(
-    local_file_system *files, const std::string &path, const std::shared_ptr<local_file> &file);
+/* `stays`: its content is in memory when it is closed, however large it is. */
+std::unique_ptr<rocksdb::FSWritableFile>
+disk_writable_file_new(local_file_system *files,
+                       const std::string &path,
+                       const std::shared_ptr<local_file> &file,
+                       bool stays);
 std::unique_ptr<rocksdb::FSDirectory> local_directory_new();
 
 /* No threads, no time: nothing is ever scheduled, and every file is of the same moment. */
