@@ -301,6 +301,44 @@ db_check_files(const struct disk_port *disk, struct rocksdb_db *db, const char *
     arena_free(&arena);
 }
 
+/* Files of several MiB, larger than what is written at once: rows that do not compress. */
+static inline void db_case_large(const struct disk_port *disk, const char *root)
+{
+    enum { LARGE_ROWS = 3000, LARGE_VALUE = 1000, LARGE_KEY = 16 };
+    char path[DB_PATH];
+    struct rocksdb_what what;
+    struct rocksdb_work work = {0};
+    struct arena arena = {0};
+    uint32_t number = 1;
+    (void)snprintf(path, sizeof path, "%s/large", root);
+    db_make_directory(disk, path);
+    struct rocksdb_change *changes = arena_alloc(&arena, LARGE_ROWS * sizeof *changes);
+    for (int i = 0; i < LARGE_ROWS; i++) {
+        char *key = arena_alloc(&arena, LARGE_KEY);
+        uint8_t *value = arena_alloc(&arena, LARGE_VALUE);
+        (void)snprintf(key, LARGE_KEY, "key %06d", i);
+        for (int j = 0; j < LARGE_VALUE; j++) {
+            number = number * 1664525 + 1013904223;
+            value[j] = (uint8_t)(number >> 24);
+        }
+        changes[i] = (struct rocksdb_change){bytes_of_text(key), bytes_of(value, LARGE_VALUE)};
+    }
+    struct rocksdb_db *db = db_open(disk, path, NULL);
+    db_must(rocksdb_db_write(db, changes, LARGE_ROWS, &work, &what), &what);
+    db_must(db_put_range(db, 0, LARGE_ROWS, 500, 1, false, &what), &what);
+    for (int merged = 0; merged < 2; merged++) {
+        for (int i = 1; i < LARGE_ROWS; i += 37) {
+            struct bytes value;
+            db_must(rocksdb_db_get(db, changes[i].key, &value, &what), &what);
+            require(i % 500 == 0 || bytes_equal(value, changes[i].value));
+        }
+        db_check_files(disk, db, path);
+        db_must(rocksdb_db_compact(db, true, &work, &what), &what);
+    }
+    rocksdb_db_close(db);
+    arena_free(&arena);
+}
+
 static const struct {
     const char *name;
     void (*run)(const struct disk_port *disk, const char *root);
@@ -309,6 +347,7 @@ static const struct {
     {"bytes", db_case_bytes},
     {"checkpoint", db_case_checkpoint},
     {"compact", db_case_compact},
+    {"large", db_case_large},
 };
 enum { DB_CASES = sizeof db_cases / sizeof db_cases[0] };
 
