@@ -29,20 +29,27 @@ struct {
 /* ---- what went wrong ------------------------------------------------------------------------ */
 
 /* What the library says, without numbers that hang on compressed bytes or on memory: of a word that
- * names no file ("/local/.../000008.sst", "table file 8"), each digit becomes '#'. */
+ * names no file ("/local/.../000008.sst", "table file 8"), each number becomes one '#', however
+ * many digits it has. */
 void describe(const Status &status, struct rocksdb_what *what)
 {
-    std::string text = status.ToString();
+    std::string said = status.ToString();
+    std::string text;
     size_t word = 0;
-    while (word < text.size()) {
-        size_t end = std::min(text.find_first_of(" :,;=", word), text.size());
-        bool names_a_file = text.find('/', word) < end || text.find(".sst", word) < end ||
-                            text.find("MANIFEST", word) < end ||
-                            (word >= 5 && text.compare(word - 5, 5, "file ") == 0);
-        for (size_t i = word; i < end && !names_a_file; i++) {
-            text[i] = text[i] >= '0' && text[i] <= '9' ? '#' : text[i];
+    while (word < said.size()) {
+        size_t end = std::min(said.find_first_of(" :,;=", word), said.size() - 1) + 1;
+        bool names_a_file = said.find('/', word) < end || said.find(".sst", word) < end ||
+                            said.find("MANIFEST", word) < end ||
+                            (word >= 5 && said.compare(word - 5, 5, "file ") == 0);
+        for (size_t i = word; i < end; i++) {
+            bool digit = !names_a_file && said[i] >= '0' && said[i] <= '9';
+            if (!digit) {
+                text += said[i];
+            } else if (text.empty() || text.back() != '#') {
+                text += '#';
+            }
         }
-        word = end + 1;
+        word = end;
     }
     (void)snprintf(what->text, sizeof what->text, "%s", text.c_str());
 }
