@@ -135,11 +135,6 @@ static enum status load_from(struct loading *loading, int64_t snapshot)
     return OK;
 }
 
-static bool snapshot_lost(const struct load_fault *fault)
-{
-    return fault->kind == FAULT_SNAPSHOT && state_beyond_reading(fault->status);
-}
-
 static enum status fail_load(const struct loading *loading,
                              const struct load_fault *fault,
                              const char *behind,
@@ -210,11 +205,11 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
             return OK;
         }
         const struct load_fault *fault = &loading->fault;
-        if (snapshot_lost(fault) && loading->linked > 0) {
+        if (load_snapshot_lost(fault) && loading->linked > 0) {
             forget_source(loading); /* was it a file of this machine? */
             continue;
         }
-        if (!snapshot_lost(fault)) {
+        if (!load_snapshot_lost(fault)) {
             return *repaired && fault->kind == FAULT_CHANGELOG
                        ? fail_repair(loading, &lost, diag)
                        : fail_load(loading, fault, "", diag);

@@ -7,8 +7,9 @@
  *     snapshot read back              a damaged one, or one without an SST file, stands in for
  *                                     nothing
  *     zips and changelogs below go    oldest first
- *     SST files that no zip names     only those older than the snapshot that is kept: what is
- *                                     younger may be of an upload whose zip is not there yet
+ *     SST files that no zip names     only those older than the snapshot below the one that is
+ *                                     kept: what is younger may be of an attempt whose zip is not
+ *                                     there yet, and may come to stand where the kept one does
  *
  * A cleanup waits until as many versions are there to go as a third of those that are kept, since
  * it reads all zips (Spark's ratioExtraSpaceAllowedInCheckpoint). */
@@ -17,7 +18,7 @@
 #include "engine/base/check.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/sort.h"
-#include "engine/state/rocksdb_provider.h"
+#include "engine/state/rocksdb_load.h"
 
 struct maintenance {
     struct rocksdb_provider *provider;
@@ -142,22 +143,54 @@ static enum status verify_ssts(struct maintenance *maintenance,
     return OK;
 }
 
+/* Is the content of all files known here? What another session brought is not. */
+static bool all_known(const struct maintenance *maintenance,
+                      const struct rocksdb_snapshot *snapshot)
+{
+    bool known = true;
+    for (size_t i = 0; i < snapshot->sst_count; i++) {
+        const char *name = snapshot->ssts[i].dfs_name;
+        known = known && rocksdb_known_file(partition_of(maintenance), name) != NULL;
+    }
+    return known;
+}
+
+/* `*lost`: it is the snapshot that does not read. */
+static enum status read_back(struct maintenance *maintenance, int64_t version, bool *lost)
+{
+    struct load_fault fault = {0};
+    enum status status = rocksdb_read_back(maintenance->provider,
+                                           maintenance->partition,
+                                           &maintenance->files,
+                                           version,
+                                           maintenance->arena,
+                                           &fault);
+    if (status != OK) {
+        maintenance->path = fault.path;
+        maintenance->what = fault.what;
+        *lost = load_snapshot_lost(&fault);
+    }
+    return status;
+}
+
 /* Once a session for each snapshot: what it stands in for is about to go. */
 static enum status verify_snapshot(struct maintenance *maintenance, int64_t version)
 {
     struct rocksdb_snapshot snapshot = {0};
+    bool lost = true;
     if (partition_of(maintenance)->verified == version) {
         return OK;
     }
     enum status status = read_zip(maintenance, version, &snapshot);
     if (status == OK) {
-        status = verify_ssts(maintenance, &snapshot);
+        status = all_known(maintenance, &snapshot) ? verify_ssts(maintenance, &snapshot)
+                                                   : read_back(maintenance, version, &lost);
     }
     struct rocksdb_partition *at = partition_of(maintenance);
     if (status == OK) {
         at->verified = version;
-    } else {
-        at->cached.snapshot_due = at->cached.overlay != NULL; /* a good one instead */
+    } else if (lost && at->snapshot <= version && at->cached.overlay != NULL) {
+        at->cached.snapshot_due = true; /* a good one instead, if there is none yet */
     }
     return status;
 }
@@ -245,9 +278,18 @@ static bool is_named(const struct named *named, size_t *next, const char *name)
     return *next < named->count && strcmp(named->names[*next], name) == 0;
 }
 
+/* When the snapshot below the one that is kept was put: before any attempt at a version that is
+ * kept began. An attempt that stands still before its zip may go on at any time (SPARK-55892). */
+static int64_t attempts_begin(const struct state_files *files, int64_t first_kept)
+{
+    const struct state_files_entry *below = state_files_newest(files, STATE_ZIP, first_kept - 1);
+    return below == NULL ? INT64_MIN : below->modified_us;
+}
+
 /* The SST files are listed before the zips: a zip that comes in between names files that are
- * younger than what is kept, or that were seen to be there. */
-static enum status remove_ssts(struct maintenance *maintenance, int64_t first_kept, size_t *removed)
+ * younger than `before_us`, or that were seen to be there. */
+static enum status
+remove_ssts(struct maintenance *maintenance, int64_t first_kept, int64_t before_us, size_t *removed)
 {
     struct rocksdb_provider *provider = maintenance->provider;
     const char *ssts = rocksdb_sst_directory(maintenance->arena, maintenance->files.directory);
@@ -259,16 +301,14 @@ static enum status remove_ssts(struct maintenance *maintenance, int64_t first_ke
     TRY(store_list(provider->base.store, ssts, maintenance->arena, &entries, &count));
     TRY(state_files_list(
         &provider->base, maintenance->partition, maintenance->arena, &maintenance->files));
-    const struct state_files_entry *oldest =
-        state_files_newest(&maintenance->files, STATE_ZIP, first_kept);
-    if (oldest == NULL || ahead(maintenance)) {
+    if (state_files_newest(&maintenance->files, STATE_ZIP, first_kept) == NULL ||
+        ahead(maintenance)) {
         return OK;
     }
     TRY(read_names(maintenance, &named));
     rocksdb_forget_files(partition_of(maintenance), named.names, named.count);
     for (size_t i = 0; i < count && !ahead(maintenance); i++) {
-        if (!is_named(&named, &next, entries[i].name) &&
-            entries[i].modified_us < oldest->modified_us) {
+        if (!is_named(&named, &next, entries[i].name) && entries[i].modified_us < before_us) {
             TRY(remove_file(maintenance, ssts, entries[i].name));
             ++*removed;
         }
@@ -301,7 +341,7 @@ static enum status remove_older(struct maintenance *maintenance, int64_t first_k
     for (size_t i = 0; i < leftover_count; i++) {
         TRY(remove_file(maintenance, files.directory, files.leftovers[i].name));
     }
-    TRY(remove_ssts(maintenance, first_kept, &removed));
+    TRY(remove_ssts(maintenance, first_kept, attempts_begin(&files, first_kept), &removed));
     state_trace(&maintenance->provider->base,
                 &(struct trace_entry){.kind = EVENT_STATE_CLEANED,
                                       .batch = -1,

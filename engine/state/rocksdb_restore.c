@@ -311,3 +311,23 @@ enum status load_snapshot(struct loading *loading, int64_t version)
     }
     return status == OK ? build(&restoring) : fail_snapshot(loading, status, restoring.zip, what);
 }
+
+enum status rocksdb_read_back(struct rocksdb_provider *provider,
+                              int64_t partition,
+                              const struct state_files *files,
+                              int64_t version,
+                              struct arena *arena,
+                              struct load_fault *fault)
+{
+    struct loading loading = {.provider = provider,
+                              .partition = partition,
+                              .files = *files,
+                              .at = rocksdb_version_new(provider),
+                              .target = version,
+                              .names = arena};
+    enum status status = load_snapshot(&loading, version);
+    *fault = loading.fault;
+    rocksdb_version_drop(provider, partition, &loading.at, false);
+    arena_free(&loading.bytes);
+    return status;
+}
