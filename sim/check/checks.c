@@ -272,14 +272,13 @@ static void remove_on_thread_stack(void *argument)
 {
     struct change *change = argument;
     struct checks *checks = change->checks;
-    if (change->by == NULL) {
-        checks->crash_pending = true;
-    } else {
-        after_crash(checks);
-    }
+    checks->crash_pending = checks->crash_pending || change->by == NULL;
     checkpoint_removed(checks, change->by, change->path);
     state_removed(checks, change->by, change->path);
     sink_removed(checks, change->by, change->path);
+    if (change->by != NULL) {
+        after_crash(checks); /* the file is gone: what is noted of it has to say so, and by whom */
+    }
 }
 
 /* A checkpoint under /local is the one on its first writer's machine: another machine's file of the

@@ -61,6 +61,7 @@ static struct wrong {
     int64_t commit_watermark_ms;
     int no_delta;    /* 1 + the partition */
     bool torn;       /* half a delta */
+    bool unclosed;   /* half a zip under its own name, whose writer died */
     bool unsynced;   /* a delta that a crash would take */
     int other_count; /* 1 + the window whose count is one more */
     int not_put;     /* 1 + the window */

@@ -39,7 +39,7 @@ struct check_batch {
 struct check_state_file {
     bool present;
     bool judged;
-    bool broken;                 /* a zip: its SST files went bad, by nobody's violation */
+    bool broken;                 /* a zip: its SST files are bad or gone, by nobody's violation */
     uint64_t hash;               /* of its bytes */
     struct oracle_digest digest; /* of a snapshot's rows */
     const char **ssts;           /* a zip: paths of its SST files, in `kept` */
@@ -269,9 +269,11 @@ bool stream_owes_batch(const struct checks *checks);
 /* What the query's provider writes: a file of what a batch changed, a file of the whole. */
 enum state_file state_changes_kind(const struct check_query *query);
 enum state_file state_whole_kind(const struct check_query *query);
-/* A file of the whole appears; it is judged, when the oracle has come so far. */
+/* A file of the whole appears; it is judged, when the oracle has come so far. `by` NULL: a dead
+ * process, whose request is late. */
 void state_snapshot_published(struct checks *checks,
                               const struct check_query *query,
+                              const struct sim_process *by,
                               int64_t partition,
                               int64_t version,
                               struct bytes content);
@@ -304,11 +306,17 @@ void state_published(struct checks *checks,
                      const char *path,
                      struct bytes content);
 void state_removed(struct checks *checks, const struct sim_process *by, const char *path);
+/* The oldest version of a partition that must stay, by the options of `by` (NULL: those of the
+ * scenario). */
+int64_t state_oldest_retained(struct checks *checks,
+                              const struct check_query *query,
+                              const struct sim_process *by,
+                              int64_t partition);
 /* The sink has committed `batch`: what the state after it must be is known now. */
 void state_judge(struct checks *checks, struct check_query *query, int64_t batch);
 /* commits/N appears: version N + 1 is there and durable. */
 void state_before_commit(struct checks *checks,
-                         const struct check_query *query,
+                         struct check_query *query,
                          int64_t batch,
                          const char *before);
 void state_after_crash(struct checks *checks);

@@ -57,6 +57,10 @@ Test(checks_rocksdb, zips)
           "state-before-commit",
           "/shared/c/state/0/1/2.zip is not");
     fails((struct wrong){.batch = 1, .torn = true}, history, "snapshot-replay", "is not whole");
+    fails((struct wrong){.batch = 1, .unclosed = true},
+          history,
+          "snapshot-replay",
+          "2.zip is not whole");
     fails((struct wrong){.batch = 1, .other_count = 46}, history, "snapshot-replay", "2.zip has");
     fails((struct wrong){.batch = 2, .not_put = 51}, history, "snapshot-replay", "3.zip has");
     fails((struct wrong){.batch = 1, .not_removed = 1}, history, "snapshot-replay", "2.zip has");

@@ -257,6 +257,34 @@ Test(checks, purge_safe)
     violates(purge_too_much, "purge-safe", "1 batches stay, expected 2");
 }
 
+static void leaves_unsynced(struct life *life)
+{
+    put(life, "/shared/c/other/synced", bytes_of_text("x")); /* the folders are there */
+    put_without_sync(life, "/shared/c/other/unsynced", bytes_of_text("x"));
+}
+
+/* What is purged is not what the crash just before took. */
+static void purge_behind_a_crash(struct life *life)
+{
+    batches(life, 6);
+    kernel_machine_down(
+        life->world->kernel, life->world->machines[1], MACHINE_CRASHED, UNSYNCED_DROPPED);
+    purge(life, 3);
+}
+
+Test(checks, a_purge_right_behind_a_crash_of_another_machine)
+{
+    struct test_world world;
+    world_open(&world, "/shared/c", "earliest");
+    struct life executor = {.world = &world, .script = leaves_unsynced, .checkpoint = "/shared/c"};
+    struct life life = {.world = &world, .script = purge_behind_a_crash, .checkpoint = "/shared/c"};
+    run_life(&executor, "executor 1", 0);
+    run_life(&life, "driver", 0);
+    const struct violation *violation = kernel_violation(world.kernel);
+    cr_expect(not(violation->set), "%s: %s", violation->check, violation->evidence);
+    world_close(&world);
+}
+
 /* ---- plan */
 
 static void wrong_initial(struct life *life)

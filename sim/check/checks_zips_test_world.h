@@ -121,6 +121,17 @@ static void put_sst(struct life *life, int64_t partition, int64_t version, struc
     }
 }
 
+static void write_without_close(struct life *life, const char *path, struct bytes content)
+{
+    const struct disk_port *disk = &life->ports->disk;
+    disk_fd fd;
+    size_t written = 0;
+    cr_assert(eq(int, disk_open(disk, path, DISK_CREATE_NEW, &fd), OK));
+    cr_assert(eq(int, disk_write(disk, fd, content.data, content.size, &written), OK));
+    cr_assert(eq(int, disk_fsync(disk, fd), OK));
+    put(life, arena_printf(&life->arena, "%s.beside", path), content); /* the name is synced */
+}
+
 static void write_zip(struct life *life, int64_t partition, int64_t version)
 {
     struct rocksdb_change rows[8];
@@ -151,10 +162,16 @@ static void write_zip(struct life *life, int64_t partition, int64_t version)
     }
     struct buf archive = {0};
     rocksdb_snapshot_encode(&snapshot, &archive);
-    bool torn = wrong.batch == version - 1 && wrong.torn;
+    bool here_now = wrong.batch == version - 1;
+    bool half = here_now && (wrong.torn || wrong.unclosed);
     struct bytes file = bytes_of(arena_copy(&life->arena, archive.data, archive.size),
-                                 torn ? archive.size / 2 : archive.size);
-    put(life, state_path(life, partition, version, "zip"), file);
+                                 half ? archive.size / 2 : archive.size);
+    const char *path = state_path(life, partition, version, "zip");
+    if (here_now && wrong.unclosed) {
+        write_without_close(life, path, file);
+    } else {
+        put(life, path, file);
+    }
     buf_free(&archive);
     disk_memory_free(disk);
 }

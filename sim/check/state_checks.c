@@ -317,12 +317,12 @@ void state_published(struct checks *checks,
     bool again = file->judged && !same;
     file->present = true;
     file->hash = hash;
-    if (by == NULL || same) {
+    if ((by == NULL && !fake_storage_late(checks->storage)) || same) {
         return; /* a crash undid a removal; or an attempt wrote what another one had */
     }
     if (state_file_whole(kind)) {
         file->judged = false;
-        state_snapshot_published(checks, query, partition, version, content);
+        state_snapshot_published(checks, query, by, partition, version, content);
     } else if (again && !query->unstreamed) {
         judge_again(checks, query, partition, version, content);
     }
@@ -330,10 +330,29 @@ void state_published(struct checks *checks,
 
 /* ---- before the batch is in the table */
 
+/* A zip that lies there though nobody was seen to finish it: its writer died. It is looked at now,
+ * when the batch relies on it. */
+static void judge_unseen(struct checks *checks,
+                         struct check_query *query,
+                         int64_t partition,
+                         int64_t version,
+                         const char *path)
+{
+    const struct check_state_file *known =
+        state_file_known(query, partition, version, STATE_FILE_ZIP);
+    struct bytes content;
+    if ((known != NULL && known->present) || checks_is_damaged(checks, path) ||
+        !checks_look(checks, path, &content)) {
+        return;
+    }
+    file_made(&states_of(query)[partition], version, STATE_FILE_ZIP)->present = true;
+    state_snapshot_published(checks, query, NULL, partition, version, content);
+}
+
 /* Does something hold this version of a partition that would outlive a crash of all machines? If
  * not, `*path` is what is missed, and `*there` whether it can be seen at all. */
 static bool holds(struct checks *checks,
-                  const struct check_query *query,
+                  struct check_query *query,
                   int64_t partition,
                   int64_t version,
                   const char **path,
@@ -349,11 +368,12 @@ static bool holds(struct checks *checks,
         return false;
     }
     *path = path_of(checks, partition, version, STATE_FILE_ZIP);
+    judge_unseen(checks, query, partition, version, *path);
     return state_zip_durable(checks, query, partition, version, path, there);
 }
 
 void state_before_commit(struct checks *checks,
-                         const struct check_query *query,
+                         struct check_query *query,
                          int64_t batch,
                          const char *before)
 {

@@ -100,9 +100,19 @@ static int64_t newest_version(const struct check_query *query, int64_t partition
     return 0;
 }
 
-void state_removed(struct checks *checks, const struct sim_process *by, const char *path)
+int64_t state_oldest_retained(struct checks *checks,
+                              const struct check_query *query,
+                              const struct sim_process *by,
+                              int64_t partition)
 {
     enum { RECOVERY_NEEDS = 2 };
+    int64_t retained = checks_retained(checks, by == NULL ? 0 : by->process.id);
+    retained = retained > RECOVERY_NEEDS ? retained : RECOVERY_NEEDS;
+    return newest_version(query, partition) - retained + 1;
+}
+
+void state_removed(struct checks *checks, const struct sim_process *by, const char *path)
+{
     int64_t partition = -1;
     int64_t version = -1;
     enum state_file kind = state_file_of(checks->checkpoint, path, &partition, &version);
@@ -122,9 +132,7 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
         return;
     }
     int64_t newest = newest_version(query, partition);
-    int64_t retained = checks_retained(checks, by->process.id);
-    retained = retained > RECOVERY_NEEDS ? retained : RECOVERY_NEEDS;
-    int64_t oldest = newest - retained + 1;
+    int64_t oldest = state_oldest_retained(checks, query, by, partition);
     checks_count(checks, CHECK_STATE_RETAINED);
     for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
         const char *missing = state_hole(checks, query, partition, v, path);
@@ -138,7 +146,7 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
                         by->process.name,
                         path,
                         (long long)v,
-                        (long long)retained,
+                        (long long)(newest - oldest + 1),
                         (long long)newest,
                         missing);
             return;
