@@ -131,7 +131,8 @@ enum status rocksdb_db_compact(struct rocksdb_db *db,
     on_thread_stack([&] {
         std::vector<run> runs;
         db->files->forget_failure();
-        Status status = runs_of(db, &runs);
+        Status status = usable(*db);
+        status = status.ok() ? runs_of(db, &runs) : status;
         size_t count = everything ? runs.size() : runs_to_merge(runs);
         if (status.ok() && count > 1) {
             int level = everything ? LEVELS - 1 : output_level(runs, &count);

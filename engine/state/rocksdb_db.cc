@@ -19,8 +19,6 @@ using rocksdb::Status;
 namespace
 {
 
-constexpr int EDITS_MAX = 128;
-
 struct {
     int64_t opened;
     int64_t live;
@@ -211,6 +209,7 @@ enum status rocksdb_db_open(const struct disk_port *disk,
         counters.live++;
         made->abandon = abandon_db;
         made->directory = directory;
+        made->edits_max = options->manifest_edits;
         made->files = std::make_shared<local_file_system>(disk, directory);
         made->env = local_env_new(made->files);
         result = outcome(*made->files, open_db(made, options, cache), what);
@@ -242,15 +241,15 @@ void rocksdb_db_close(struct rocksdb_db *db)
  * that is, and hence how files are called, does not hang on how well something was compressed. */
 static Status begin_manifest(rocksdb_db *db)
 {
-    if (db->edits < EDITS_MAX) {
-        return Status::OK();
+    if (db->db == nullptr || db->edits_max == 0 || db->edits < db->edits_max) {
+        return usable(*db);
     }
     rocksdb::DB *opened = nullptr;
     require(db->scans.empty());
     db->value.Reset();
     db->db.reset();
     Status status = rocksdb::DB::Open(db->options, db->directory, &opened);
-    db->db.reset(opened); /* none, on an error: whoever was told so closes it */
+    db->db.reset(opened);
     db->edits = 0;
     return status;
 }
@@ -266,8 +265,11 @@ enum status rocksdb_db_get(struct rocksdb_db *db,
     on_thread_stack([&] {
         db->files->forget_failure();
         db->value.Reset();
-        Status status = db->db->Get(
-            rocksdb::ReadOptions(), db->db->DefaultColumnFamily(), slice_of(key), &db->value);
+        Status status = usable(*db);
+        if (status.ok()) {
+            status = db->db->Get(
+                rocksdb::ReadOptions(), db->db->DefaultColumnFamily(), slice_of(key), &db->value);
+        }
         result = status.IsNotFound() ? ERR_NOT_FOUND : outcome(*db->files, status, what);
     });
     *value = result == OK ? bytes_in(db->value) : bytes_of(nullptr, 0);
@@ -355,7 +357,8 @@ static Status checkpoint(rocksdb_db *db, const std::string &directory)
 {
     std::shared_ptr<std::string> current;
     std::shared_ptr<std::string> manifest;
-    Status status = db->files->read_whole("CURRENT", &current);
+    Status status = usable(*db);
+    status = status.ok() ? db->files->read_whole("CURRENT", &current) : status;
     if (!status.ok()) {
         return status;
     }
@@ -398,8 +401,13 @@ enum status rocksdb_db_files(struct rocksdb_db *db,
                              size_t *count,
                              struct rocksdb_what *what)
 {
-    what->text[0] = '\0';
+    enum status result = OK;
+    *count = 0;
     on_thread_stack([&] {
+        result = outcome(*db->files, usable(*db), what);
+        if (result != OK) {
+            return;
+        }
         std::vector<rocksdb::LiveFileMetaData> live = live_files(db);
         rocksdb::TablePropertiesCollection tables; /* by path; of a damaged file: none */
         db->db->GetPropertiesOfAllTables(&tables).PermitUncheckedError();
@@ -421,7 +429,7 @@ enum status rocksdb_db_files(struct rocksdb_db *db,
             }
         }
     });
-    return OK;
+    return result;
 }
 
 uint32_t rocksdb_crc32c(struct bytes content)
@@ -457,6 +465,7 @@ int64_t rocksdb_cache_used(const struct rocksdb_cache *cache)
 int64_t rocksdb_db_table_bytes(struct rocksdb_db *db)
 {
     uint64_t bytes = 0;
+    require(db->db != nullptr);
     on_thread_stack(
         [&] { db->db->GetIntProperty(rocksdb::DB::Properties::kEstimateTableReadersMem, &bytes); });
     return static_cast<int64_t>(bytes);

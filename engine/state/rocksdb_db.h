@@ -8,8 +8,8 @@
  * file. A local database is a cache: it is never synced, and a process that finds one which it did
  * not make deletes it.
  *
- * What an open database holds in memory does not grow with its age (its MANIFEST begins anew from
- * time to time) nor, with cache_tables, with the number of rows.
+ * What an open database holds in memory does not grow with its age, if its MANIFEST begins anew
+ * from time to time, nor, with cache_tables, with the number of rows.
  *
  * Every call runs on the thread's own stack and never suspends: the disk port charges what it cost
  * to the next call that may (disk.h). When the process dies inside a call, all files are out of its
@@ -41,6 +41,7 @@ struct rocksdb_options {
     int64_t format_version; /* of SST files: 5 is what Spark pins */
     bool compress;          /* LZ4, or nothing */
     bool cache_tables;      /* indexes and filters count against the cache: boundedMemoryUsage */
+    int64_t manifest_edits; /* after so many changes the MANIFEST begins anew; 0: never */
 };
 
 /* `bytes`: spark...rocksdb.blockCacheSizeMB. Freed with rocksdb_cache_free, or with its process.
@@ -84,7 +85,9 @@ struct rocksdb_change {
     struct bytes value;
 };
 /* Apply changes with keys that ascend by bytes_compare, each once: one SST file, ingested. All or
- * nothing. Nothing to apply makes no file. Errors: ERR_IO, ERR_NO_SPACE, ERR_CORRUPT. */
+ * nothing. Nothing to apply makes no file. When the MANIFEST is to begin anew, that is tried first;
+ * should it fail, this is an error and so is every later call with this database. Errors: ERR_IO,
+ * ERR_NO_SPACE, ERR_CORRUPT. */
 MUST_CHECK enum status rocksdb_db_write(struct rocksdb_db *db,
                                         const struct rocksdb_change *changes,
                                         size_t count,

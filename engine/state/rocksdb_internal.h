@@ -31,9 +31,10 @@ struct rocksdb_db : native {
     std::shared_ptr<local_file_system> files;
     std::unique_ptr<rocksdb::Env> env;
     rocksdb::Options options;
-    std::unique_ptr<rocksdb::DB> db;
-    int edits = 0;                /* that its MANIFEST has got since it was begun */
-    rocksdb::PinnableSlice value; /* of the last get */
+    std::unique_ptr<rocksdb::DB> db; /* none, when it could not be opened anew */
+    int64_t edits_max = 0;           /* 0: no limit */
+    int64_t edits = 0;               /* that its MANIFEST has got since it was begun */
+    rocksdb::PinnableSlice value;    /* of the last get */
     std::vector<rocksdb_scan *> scans;
 };
 
@@ -47,6 +48,13 @@ template <class function> void on_thread_stack(function call)
  * be. */
 enum status
 outcome(const local_file_system &files, const rocksdb::Status &status, struct rocksdb_what *what);
+
+/* Is it open? */
+inline rocksdb::Status usable(const rocksdb_db &db)
+{
+    return db.db != nullptr ? rocksdb::Status::OK()
+                            : rocksdb::Status::IOError("it could not be opened anew", db.directory);
+}
 
 inline rocksdb::Slice slice_of(struct bytes bytes)
 {

@@ -13,8 +13,10 @@ struct rocksdb_scan *rocksdb_scan_new(struct rocksdb_db *db)
         scan->db = db;
         db->scans.push_back(scan);
         db->files->forget_failure();
-        scan->rows.reset(db->db->NewIterator(options));
-        scan->rows->SeekToFirst();
+        if (usable(*db).ok()) {
+            scan->rows.reset(db->db->NewIterator(options));
+            scan->rows->SeekToFirst();
+        }
     });
     return scan;
 }
@@ -43,6 +45,10 @@ enum status rocksdb_scan_next(struct rocksdb_scan *scan,
     *rows = static_cast<struct rocksdb_change *>(arena_alloc(arena, max * sizeof **rows));
     on_thread_stack([&] {
         rocksdb::Iterator *at = scan->rows.get();
+        if (at == nullptr) {
+            result = outcome(*scan->db->files, usable(*scan->db), what);
+            return;
+        }
         while (*count < max && at->Valid()) {
             struct bytes key = bytes_in(at->key());
             struct bytes value = bytes_in(at->value());

@@ -10,6 +10,9 @@
  * an SST file, its way into the MANIFEST and a compaction 2 ms, however little is in it. */
 enum { LOOKUP_ROWS = 14, FLUSH_ROWS = 4000 };
 
+/* A change is some hundred bytes of a MANIFEST, and each snapshot takes it along. */
+enum { MANIFEST_EDITS = 128 };
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -20,7 +23,8 @@ struct rocksdb_options rocksdb_options_of(const struct plan *plan)
                                     .max_open_files = options->rocksdb_max_open_files,
                                     .format_version = ROCKSDB_SST_FORMAT,
                                     .compress = options->rocksdb_compress,
-                                    .cache_tables = options->rocksdb_bounded_memory};
+                                    .cache_tables = options->rocksdb_bounded_memory,
+                                    .manifest_edits = MANIFEST_EDITS};
 }
 
 /* With bounded memory half of it is for blocks, half for overlays (Spark's writeBufferCacheRatio).
