@@ -95,15 +95,25 @@ static enum status apply_changelog(struct loading *loading, int64_t version)
     return fail_changelog(loading, status, path, what);
 }
 
+/* No changelog leads to `version`: the file to restore is it, or the zip, where no changelogs are
+ * written. */
 static enum status missing_changelog(struct loading *loading, int64_t version)
 {
-    const char *path =
-        state_file_path(loading->names, loading->files.directory, version, STATE_CHANGELOG);
-    return fail_changelog(
-        loading,
-        ERR_NOT_FOUND,
-        path,
-        arena_printf(loading->names, "it is missing, and so is %" PRId64 ".zip", version));
+    const struct state_files *files = &loading->files;
+    bool changelogs = loading->provider->base.plan->options.rocksdb_changelog;
+    enum state_file_kind missing = changelogs ? STATE_CHANGELOG : STATE_ZIP;
+    int64_t wanted = changelogs ? version : loading->target;
+    const char *what = arena_printf(loading->names,
+                                    "it is missing, and so is %" PRId64 "%s",
+                                    version,
+                                    changelogs ? ".zip" : ".changelog");
+    if (state_files_newest_version(files, STATE_ZIP, wanted) == wanted) { /* it does not read */
+        missing = STATE_CHANGELOG;
+        wanted = version;
+        what = "it is missing";
+    }
+    const char *path = state_file_path(loading->names, files->directory, wanted, missing);
+    return fail_changelog(loading, ERR_NOT_FOUND, path, what);
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------
