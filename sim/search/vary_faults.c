@@ -189,19 +189,42 @@ static json_t *draw_reply(const struct drawing *drawing)
     return at_operation(drawing, "put_if_absent", path, (uint64_t)drawing->base->vary.batches);
 }
 
-/* Of a task's output or its state, local database or checkpoint: the attempt fails and another one
- * runs; what maintenance could not write it writes later. */
+/* What tasks and maintenance write of the state; not what the driver does, whose error ends the
+ * query. So many are written in a batch, or there about. */
+static const struct {
+    const char *path;
+    uint64_t a_batch;
+    bool rocksdb; /* there alone */
+} state_writes[] = {
+    {"*/state/*.{delta}*", 4, false},
+    {"*/state/*.{snapshot}*", 1, false},
+    {"*/SSTs/*", 2, true},
+    {"/local/*/state/*", 8, true},
+};
+
+static json_t *draw_state_write(const struct drawing *drawing, const char *operation)
+{
+    size_t count = sizeof state_writes / sizeof *state_writes;
+    while (!drawing->surroundings->rocksdb && state_writes[count - 1].rocksdb) {
+        count--;
+    }
+    size_t which = draw(drawing, "vary.write.path", count);
+    uint64_t batches = (uint64_t)drawing->base->vary.batches;
+    return at_operation(
+        drawing, operation, state_writes[which].path, state_writes[which].a_batch * batches);
+}
+
+/* Of a task's output or its state: the attempt fails and another one runs; what maintenance could
+ * not write it writes later. */
 static json_t *draw_write(const struct drawing *drawing)
 {
-    uint64_t batches = (uint64_t)drawing->base->vary.batches;
     bool objects = drawing->base->cluster.storage == STORE_OBJECTS;
     const char *operation = objects ? "put" : "write";
     bool stateful = drawing->base->plan->aggregation != NULL;
-    if (stateful && draw(drawing, "vary.write", 2) == 0) {
-        enum { WRITES_A_BATCH = 8 };
-        return at_operation(drawing, operation, "*/state/*", WRITES_A_BATCH * batches);
-    }
-    return at_operation(drawing, operation, "*/*part-*", 2 * batches);
+    return stateful && draw(drawing, "vary.write", 2) == 0
+               ? draw_state_write(drawing, operation)
+               : at_operation(
+                     drawing, operation, "*/*part-*", 2 * (uint64_t)drawing->base->vary.batches);
 }
 
 static void draw_storage_fault(const struct drawing *drawing, enum fault_verb verb, json_t *event)
