@@ -68,10 +68,15 @@ check_offsets(struct query *query, const struct batch *batch, int64_t id, struct
                                    : status;
 }
 
-/* B. A batch that runs again has its offsets; they are never written twice. */
+/* B. A batch that runs again has its offsets; they are never written twice. The first ones say
+ * whose the state is. */
 static enum status log_offsets(struct query *query, const struct batch *batch, struct diag *diag)
 {
     batch_progress_phase(query, PHASE_LATEST_OFFSET);
+    if (batch->id == 0 && query->plan->aggregation != NULL) {
+        TRY(state_check_unused(
+            query->store, query->plan, query->partitions, &query->batch_arena, diag));
+    }
     if (batch->rerun) {
         return OK;
     }

@@ -279,6 +279,20 @@ static enum status check_empty(const struct check *check, int64_t partition)
     return OK;
 }
 
+enum status state_check_unused(struct store *store,
+                               const struct plan *plan,
+                               int64_t partitions,
+                               struct arena *arena,
+                               struct diag *diag)
+{
+    const struct check check = {
+        .store = store, .plan = plan, .partitions = partitions, .arena = arena, .diag = diag};
+    for (int64_t partition = 0; partition < partitions; partition++) {
+        TRY(check_empty(&check, partition));
+    }
+    return OK;
+}
+
 enum status state_metadata_check(struct store *store,
                                  const struct plan *plan,
                                  int64_t partitions,
@@ -292,9 +306,6 @@ enum status state_metadata_check(struct store *store,
                                 .fresh = fresh,
                                 .arena = arena,
                                 .diag = diag};
-    for (int64_t partition = 0; fresh && partition < partitions; partition++) {
-        TRY(check_empty(&check, partition));
-    }
     TRY(check_operator(&check));
     return check_schema(&check);
 }

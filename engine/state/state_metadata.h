@@ -13,17 +13,25 @@
 void state_schema_encode(const struct plan *plan, struct buf *out);
 void state_operator_metadata_encode(int64_t partitions, struct buf *out);
 
+/* No batch of the query was ever committed: state/ must hold no more than what a crashed first
+ * batch of this provider left: version 1 (SPARK-53103), whose snapshot is removed, since batch 0
+ * will write 1.delta anew. Before offsets/0, which would make the refused provider the query's. May
+ * suspend. Errors: ERR_FAILED with `diag`: STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY,
+ * CHECKPOINT_WRITE_FAILED; each names the file. */
+MUST_CHECK enum status state_check_unused(struct store *store,
+                                          const struct plan *plan,
+                                          int64_t partitions,
+                                          struct arena *arena,
+                                          struct diag *diag);
+
 /* Write both files, or hold those that are there against the plan: same number of fields and same
  * types (names may differ), the same operator, the same number of partitions.
- * * fresh  no batch of the query was ever committed: the files may be missing, and state/ must hold
- *          no more than what a crashed first batch left: version 1 (SPARK-53103), whose snapshot is
- *          removed, since batch 0 will write 1.delta anew; else the files must be there
- *          (SPARK-54307)
+ * * fresh  no batch of the query was ever committed: the files may be missing; else they must be
+ *          there (SPARK-54307)
  * What was read is made durable. May suspend. Durable on OK. Errors: ERR_FAILED with `diag`:
  * STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE, STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE,
  * STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA,
- * STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY, CHECKPOINT_INCONSISTENT (missing or damaged),
- * CHECKPOINT_WRITE_FAILED; each names the file. */
+ * CHECKPOINT_INCONSISTENT (missing or damaged), CHECKPOINT_WRITE_FAILED; each names the file. */
 MUST_CHECK enum status state_metadata_check(struct store *store,
                                             const struct plan *plan,
                                             int64_t partitions,

@@ -37,12 +37,16 @@ static void check(void *argument, const struct ports *ports)
     plan.aggregation = &aggregation;
     plan.options.state_provider = checking->provider;
     checking->diag = (struct diag){0};
-    checking->status = state_metadata_check(store_new(ports, STORE_DISK),
-                                            &plan,
-                                            checking->partitions,
-                                            checking->fresh,
-                                            &arena,
-                                            &checking->diag);
+    struct store *store = store_new(ports, STORE_DISK);
+    enum status status = OK;
+    if (checking->fresh) {
+        status = state_check_unused(store, &plan, checking->partitions, &arena, &checking->diag);
+    }
+    checking->status =
+        status != OK
+            ? status
+            : state_metadata_check(
+                  store, &plan, checking->partitions, checking->fresh, &arena, &checking->diag);
     arena_free(&arena);
 }
 
