@@ -70,7 +70,7 @@ static struct wrong {
     int misplaced;   /* 1 + the window that goes to the other partition */
     int not_emitted; /* 1 + the window */
     int early;       /* 1 + the window that is emitted in this batch */
-    enum { SST_GOOD, SST_MISSING, SST_UNSYNCED, SST_GARBLED } sst;
+    enum { SST_GOOD, SST_MISSING, SST_UNSYNCED, SST_GARBLED, SST_GARBLED_ELSEWHERE } sst;
 } wrong;
 
 static struct value key_cells[2];

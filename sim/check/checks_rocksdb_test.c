@@ -78,6 +78,10 @@ Test(checks_rocksdb, sst_files)
           history,
           "snapshot-replay",
           "SSTs/000008-2.sst: a block");
+    fails((struct wrong){.batch = 1, .sst = SST_GARBLED_ELSEWHERE},
+          history,
+          "snapshot-replay",
+          "SSTs/000008-2.sst: its checksum");
     fails((struct wrong){.batch = 1, .sst = SST_UNSYNCED},
           history,
           "state-before-commit",

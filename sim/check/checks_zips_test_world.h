@@ -118,6 +118,9 @@ static void put_sst(struct life *life, int64_t partition, int64_t version, struc
     } else if (wrong.sst == SST_GARBLED) {
         ((uint8_t *)(uintptr_t)content.data)[content.size / 8] ^= 1;
         put(life, path, content);
+    } else if (wrong.sst == SST_GARBLED_ELSEWHERE) { /* where no row is */
+        ((uint8_t *)(uintptr_t)content.data)[content.size / 2] ^= 1;
+        put(life, path, content);
     }
 }
 

@@ -226,10 +226,21 @@ static const struct check_damage *named(struct checks *checks, const struct diag
     return NULL;
 }
 
+/* Was it started with another state store than the one whose files are there? Without offsets that
+ * say which it was, that is refused. */
+static bool other_state_store(const struct checks *checks, const struct check_driver *driver)
+{
+    const struct check_query *query = checks_current(checks);
+    const char *provider = oracle_option(
+        checks->oracle, driver->overrides, "spark.sql.streaming.stateStore.providerClass");
+    bool rocksdb = provider != NULL && strstr(provider, "RocksDB") != NULL;
+    return query != NULL && query->states != NULL && query->rocksdb != rocksdb;
+}
+
 /* Has the run another reason to end: a fault of its own, or records that Kafka has no more? */
 static bool has_other_reason(const struct checks *checks, const struct check_driver *driver)
 {
-    bool other = driver->disturbed || !driver->alone;
+    bool other = driver->disturbed || !driver->alone || other_state_store(checks, driver);
     for (size_t i = 0; i < checks->partition_count && !other; i++) {
         int64_t end = checks_log_start(checks, i);
         other = ledger_committed_end(checks, i, &end) && checks_log_start(checks, i) > end;

@@ -18,11 +18,16 @@ struct manifest_file {
     uint64_t level;
     uint64_t sequence_min;
     uint64_t sequence_max;
+    bool has_checksum;
+    uint32_t crc32c; /* of the whole file */
 };
 
 /* NULL, or what is wrong. The live files are in `arena`. */
 const char *
 manifest_read(struct bytes file, struct arena *arena, struct manifest_file **files, size_t *count);
+
+/* Is it the content that the MANIFEST has a checksum of? Yes, where it has none. */
+bool manifest_file_is(const struct manifest_file *file, struct bytes content);
 
 /* One entry of a table: what was written to a key, and when. */
 struct table_entry {

@@ -22,7 +22,7 @@ enum tag {
     TAG_ATOMIC_GROUP = 300,
     TAG_IGNORABLE = 1 << 13
 };
-enum { FIELD_END = 1 };
+enum { FIELD_END = 1, FIELD_CHECKSUM = 7, FIELD_CHECKSUM_NAME = 8 };
 
 /* ---- CRC-32C, as log_format masks it */
 
@@ -151,10 +151,26 @@ static struct manifest_file take_new_file(struct cursor *cursor, bool fields)
     (void)take_prefixed(cursor); /* largest key */
     file.sequence_min = cursor_varint(cursor);
     file.sequence_max = cursor_varint(cursor);
-    while (fields && !cursor->failed && cursor_varint(cursor) != FIELD_END) {
-        (void)take_prefixed(cursor);
+    uint64_t field = fields ? cursor_varint(cursor) : FIELD_END;
+    struct bytes checksum = {0};
+    while (field != FIELD_END && !cursor->failed) {
+        struct bytes value = take_prefixed(cursor);
+        checksum = field == FIELD_CHECKSUM ? value : checksum;
+        file.has_checksum = field == FIELD_CHECKSUM_NAME
+                                ? bytes_equal_text(value, "FileChecksumCrc32c")
+                                : file.has_checksum;
+        field = cursor_varint(cursor);
+    }
+    file.has_checksum = file.has_checksum && checksum.size == sizeof file.crc32c;
+    for (size_t i = 0; file.has_checksum && i < checksum.size; i++) {
+        file.crc32c = file.crc32c << 8 | checksum.data[i];
     }
     return file;
+}
+
+bool manifest_file_is(const struct manifest_file *file, struct bytes content)
+{
+    return !file->has_checksum || crc32c(0, content) == file->crc32c;
 }
 
 static const char *take_field(struct cursor *cursor, struct live_files *live)

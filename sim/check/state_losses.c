@@ -133,6 +133,7 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
     }
     int64_t newest = newest_version(query, partition);
     int64_t oldest = state_oldest_retained(checks, query, by, partition);
+    int64_t retained = newest - oldest + 1;
     checks_count(checks, CHECK_STATE_RETAINED);
     for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
         const char *missing = state_hole(checks, query, partition, v, path);
@@ -146,7 +147,7 @@ void state_removed(struct checks *checks, const struct sim_process *by, const ch
                         by->process.name,
                         path,
                         (long long)v,
-                        (long long)(newest - oldest + 1),
+                        (long long)retained,
                         (long long)newest,
                         missing);
             return;

@@ -165,6 +165,9 @@ static const char *read_file(const struct state_zip *zip,
     }
     size_t before = entries->count;
     const char *error = table_read(content, arena, entries);
+    if (error == NULL && !manifest_file_is(file, content)) {
+        error = "its checksum is not that of the MANIFEST";
+    }
     for (size_t i = before; i < entries->count && file->sequence_min == file->sequence_max; i++) {
         entries->entries[i].sequence = file->sequence_max;
     }
