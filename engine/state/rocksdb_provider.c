@@ -31,6 +31,16 @@ struct rocksdb_partition *rocksdb_partition_at(struct rocksdb_provider *provider
     return &provider->partitions[index];
 }
 
+/* It cannot go into the cache; what is there under its number may be of another run of its batch.
+ */
+static void cache_forget(struct rocksdb_provider *provider, int64_t partition, int64_t version)
+{
+    struct rocksdb_version *cached = &rocksdb_partition_at(provider, partition)->cached;
+    if (cached->overlay != NULL && cached->version == version) {
+        rocksdb_version_drop(provider, partition, cached, true);
+    }
+}
+
 /* Into the cache, unless a newer version is there. */
 static void
 cache_put(struct rocksdb_provider *provider, int64_t partition, struct rocksdb_version version)
@@ -350,6 +360,7 @@ static void put_back(struct rocksdb_store *store)
     at->metrics.gets = store->gets;
     at->metrics.puts = store->puts;
     if (store->broken || at->unloads != store->unloads) {
+        cache_forget(provider, partition, store->at.version);
         rocksdb_version_drop(provider, partition, &store->at, !store->broken);
     } else {
         cache_put(provider, partition, store->at);

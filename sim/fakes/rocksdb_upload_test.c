@@ -111,6 +111,29 @@ Test(rocksdb_upload, the_zip_of_a_run_that_did_not_count_is_written_over)
     audit(plan, STORE_OBJECTS, 2);
 }
 
+/* The local disk fails behind the second run's commit, when a copy is made: what is in memory is of
+ * the first run. */
+static void local_disk_fails_behind_the_commit(struct state_provider *provider)
+{
+    advance(provider, 0);
+    advance(provider, 1);
+    world.trigger =
+        (struct storage_trigger){.operation = "write",
+                                 .path = "/local/",
+                                 .nth = 1,
+                                 .times = 1,
+                                 .fault = {.effect = OPERATION_FAILS, .status = ERR_IO}};
+    change(provider, 1);
+    cr_assert(eq(u32, world.trigger.fired, 1));
+    finds_the_second_run(provider);
+}
+
+Test(rocksdb_upload, no_run_that_did_not_count_stays_in_memory)
+{
+    do_steps(rocksdb_plan(true, 2, 100), local_disk_fails_behind_the_commit);
+    do_steps(rocksdb_plan(true, 2, 100), finds_the_second_run);
+}
+
 /* ---- a newer copy -----------------------------------------------------------------------------
  */
 
