@@ -341,7 +341,8 @@ void state_audit_partition(const struct state_audit *audit,
         look_for(&walk, &at.versions[i]);
         read_version(&walk, &at.versions[i]);
         walk.version = at.versions[i].version;
-        if (walk.version < serves) {
+        /* What is above the newest is written over by whoever commits it. */
+        if (walk.version < serves || walk.version > audit->newest) {
             make_warnings(findings, first);
         }
     }

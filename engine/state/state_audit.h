@@ -42,7 +42,7 @@ const char *state_rule_name(enum state_rule rule);
 enum state_severity {
     STATE_FATAL,  /* the query cannot go on from here, or would go on with wrong state */
     STATE_WARNING /* another file stands in for it, as a snapshot does for all that is older than
-                     what the oldest version needs */
+                     what the oldest version needs; or it is of a version that is not committed */
 };
 
 struct state_finding {

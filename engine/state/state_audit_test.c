@@ -181,6 +181,15 @@ Test(state_audit_rocksdb, what_a_newer_snapshot_stands_for_may_be_damaged)
     cr_finds(STATE_A11, STATE_FATAL, path_of(2, ".zip"), "it is no zip archive");
 }
 
+/* An attempt died between the files of the version that it wrote over. */
+Test(state_audit_rocksdb, what_is_not_committed_may_be_anything)
+{
+    break_file(path_of(5, ".changelog"));
+    audit.newest = 4;
+    cr_finds(STATE_A11, STATE_WARNING, path_of(5, ".changelog"), "an LZ4 block is cut short");
+    cr_assert(eq(i64, findings.versions, 4));
+}
+
 Test(state_audit_rocksdb, a12_a_snapshot_that_is_not_the_replay)
 {
     world_put(&world, 7, 7);
