@@ -237,6 +237,26 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
     }
 }
 
+/* A cleanup beside this one may take what was listed, in favour of a snapshot that was not there
+ * yet: then that is looked for. */
+static enum status
+load_listed(struct loading *loading, int64_t *snapshot, bool *repaired, struct diag *diag)
+{
+    struct diag first = {0};
+    int64_t newest = state_files_newest_version(&loading->files, STATE_ZIP, loading->target);
+    enum status status = load_newest(loading, snapshot, repaired, &first);
+    if (status != OK && loading->fault.status == ERR_NOT_FOUND &&
+        state_files_list(
+            &loading->provider->base, loading->partition, loading->names, &loading->files) == OK &&
+        state_files_newest_version(&loading->files, STATE_ZIP, loading->target) > newest) {
+        return load_newest(loading, snapshot, repaired, diag);
+    }
+    if (status != OK && !diag->set) {
+        *diag = first;
+    }
+    return status;
+}
+
 /* ---- the directory ----------------------------------------------------------------------------
  */
 
@@ -262,7 +282,7 @@ load_files(struct loading *loading, int64_t *snapshot, bool *repaired, struct di
         return OK;
     }
     TRY(state_files_check_writer(&loading->files, STATE_PROVIDER_ROCKSDB, diag));
-    TRY(load_newest(loading, snapshot, repaired, diag));
+    TRY(load_listed(loading, snapshot, repaired, diag));
     /* Their writers may have died between rename and fsync; the sink's commit will rely on them. */
     if (*snapshot > 0) {
         status = store_sync_directory(

@@ -100,6 +100,43 @@ Test(rocksdb_cleanup, a_cleanup_relies_on_durable_names_only)
     audit(&plan, STORE_DISK, 7);
 }
 
+/* ---- beside a load ----------------------------------------------------------------------------
+ */
+
+static void maintain(void *argument)
+{
+    state_provider_maintain(argument);
+}
+
+/* Version 9 is loaded by 4.zip, which is the newest when the directory is listed; by the time that
+ * 5.changelog is asked for, 8.zip has come and a cleanup of this executor has taken it. */
+static void load_beside_a_cleanup(void *argument, const struct ports *ports)
+{
+    struct state_provider *provider =
+        state_provider_new(ports, store_new(ports, STORE_OBJECTS), argument, STATE_LOCAL);
+    for (int64_t version = 0; version < 10; version++) {
+        advance(provider, version);
+        if (version + 1 == 4) {
+            state_provider_maintain(provider);
+        }
+    }
+    (void)fibers_spawn(&ports->fibers, maintain, provider);
+    slow("get", "5.changelog");
+    struct state_store *state = open_at(provider, 9);
+    cr_assert(eq(u32, world.trigger.fired, 1));
+    cr_assert(not(there("5.changelog")));
+    state_expect(state, 9);
+    state_store_abort(state);
+    state_provider_free(provider);
+}
+
+Test(rocksdb_cleanup, what_it_takes_from_a_load_has_something_in_its_place)
+{
+    struct plan plan = *rocksdb_plan(true, 4, 2);
+    plan.options.rocksdb_write_buffer_bytes = 60; /* no batch is undone in memory */
+    storage_world_run(&world, load_beside_a_cleanup, &plan);
+}
+
 /* ---- over damage ------------------------------------------------------------------------------
  */
 
