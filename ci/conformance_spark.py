@@ -50,8 +50,6 @@ def new_case(name, pipeline, lines, partitions, **options):
 
 def spark_once(case):
     """The query in this process' Spark, to the end of what is there; what it told of its batches."""
-    for name in CHANGELOG:  # what an earlier case has left in this session
-        spark.conf.unset(name.replace("__", "."))
     pipeline = spark_query.with_options(case.pipeline, case.options)
     query = spark_query.start(spark, pipeline, BOOTSTRAP, case.folder, once=True)
     query.awaitTermination()

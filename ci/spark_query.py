@@ -85,11 +85,17 @@ def frame(spark, pipeline, bootstrap):
     return rows
 
 
+left_in_session = set()  # options that a query has set, of the one session
+
+
 def start(spark, pipeline, bootstrap, root="", once=True):
     """Start the query on the pipeline's checkpoint and table, below `root`."""
+    while left_in_session:  # by an earlier query
+        spark.conf.unset(left_in_session.pop())
     for name, value in pipeline.get("options", {}).items():
         if name.startswith("spark.sql."):
             spark.conf.set(name, str(value).lower() if isinstance(value, bool) else value)
+            left_in_session.add(name)
     writer = frame(spark, pipeline, bootstrap).writeStream.format("delta").outputMode(pipeline["sink"]["outputMode"])
     writer = writer.option("checkpointLocation", str(root) + pipeline["options"]["checkpointLocation"])
     trigger = {"availableNow": True} if once else {"processingTime": interval(pipeline["trigger"]["processingTime"])}
