@@ -91,15 +91,19 @@ static const char *read_zip(struct checks *checks,
     return file->broken ? NULL : error;
 }
 
-/* A request that was given up lands so late that the SST files which its zip names are gone: nobody
- * can hold it up, and as long as the version is below what is kept nobody loads it. */
+/* A request that was given up lands so late that the SST files which its zip names are gone; or its
+ * sender looked, saw them, and stood still before the zip was put: nobody can hold that up, and as
+ * long as the version is below what is kept nobody loads it. */
 static bool too_late_to_matter(struct checks *checks,
                                const struct check_query *query,
                                const struct sim_process *by,
                                int64_t partition,
                                int64_t version)
 {
-    return query->rocksdb && fake_storage_late(checks->storage) &&
+    bool in_vain =
+        fake_storage_late(checks->storage) ||
+        fake_storage_looked(checks->storage, by, path_of(checks, query, partition, version));
+    return query->rocksdb && in_vain &&
            version < state_oldest_retained(checks, query, by, partition);
 }
 

@@ -200,6 +200,9 @@ enum status disk_fake_list(
         }
     }
     call.previous = kernel_enter(call.disk->kernel);
+    if (status == OK && call.status == OK) {
+        storage_listed(call.disk->storage, call.process, path);
+    }
     return disk_call_end(&call, status);
 }
 

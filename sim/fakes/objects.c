@@ -350,6 +350,7 @@ static enum status objects_fake_list(void *self,
                                                            .size = object->size,
                                                            .modified_us = object->modified_us};
         }
+        storage_listed(call.objects->storage, call.process, prefix);
     }
     return end(&call, OK, ERR_TIMEOUT);
 }

@@ -1,5 +1,6 @@
 #include "sim/fakes/storage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/check.h"
@@ -85,6 +86,50 @@ bool storage_hidden(const char *path)
     return (slash == NULL ? path : slash + 1)[0] == '.';
 }
 
+/* ---- who looked at the SST files ---------------------------------------------------------------
+ */
+
+static bool *look_of(struct fake_storage *storage, const struct sim_process *by, const char *path)
+{
+    static const char folder[] = "/SSTs";
+    const char *end = strstr(path, folder);
+    if (by == NULL || end == NULL) {
+        return NULL;
+    }
+    size_t slash = path[0] == '/'; /* a key has none */
+    uint64_t key = hash_bytes(path + slash, (size_t)(end - path) - slash);
+    key = hash_chain(key, by->process.id);
+    for (size_t i = 0; i < storage->look_count; i++) {
+        if (storage->looks[i].key == key) {
+            return &storage->looks[i].looked;
+        }
+    }
+    struct process *previous = kernel_enter(storage->kernel);
+    storage->looks =
+        heap_realloc(storage->looks, (storage->look_count + 1) * sizeof *storage->looks);
+    kernel_leave(storage->kernel, previous);
+    storage->looks[storage->look_count] = (struct storage_look){.key = key};
+    return &storage->looks[storage->look_count++].looked;
+}
+
+void storage_listed(struct fake_storage *storage, const struct sim_process *by, const char *path)
+{
+    bool *looked = look_of(storage, by, path);
+    if (looked != NULL) {
+        *looked = true;
+    }
+}
+
+bool fake_storage_looked(struct fake_storage *storage,
+                         const struct sim_process *by,
+                         const char *zip)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%.*s/SSTs", (int)(strrchr(zip, '/') - zip), zip);
+    bool *looked = look_of(storage, by, path);
+    return looked != NULL && *looked;
+}
+
 void storage_published(struct fake_storage *storage,
                        const struct sim_process *by,
                        const char *path,
@@ -92,6 +137,10 @@ void storage_published(struct fake_storage *storage,
 {
     if (storage_hidden(path)) {
         return;
+    }
+    bool *looked = look_of(storage, by, path);
+    if (looked != NULL) {
+        *looked = false;
     }
     uint64_t digest = unstable_bytes(path) ? 0 : hash_bytes(content.data, content.size);
     struct trace_entry entry = {

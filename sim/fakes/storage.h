@@ -47,6 +47,11 @@ void fake_storage_observe(struct fake_storage *storage, const struct fake_storag
 /* Asked inside a watch: does this request take effect after its sender gave up waiting for it? */
 bool fake_storage_late(const struct fake_storage *storage);
 
+/* Has `by` listed the SST files beside `zip` since it last put one there? */
+bool fake_storage_looked(struct fake_storage *storage,
+                         const struct sim_process *by,
+                         const char *zip);
+
 /* Damage the newest file whose path `pattern` ('*' stands for anything) matches: a durable one on
  * /shared or among the objects, or any on a machine's own disk; nothing when none does. Traced and
  * told to every watch. */
