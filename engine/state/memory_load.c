@@ -263,12 +263,14 @@ enum status memory_load(struct memory_provider *provider,
         status = load_files(&loading, &snapshot, &repaired, diag);
     }
     if (status == OK) {
-        *loaded = (struct memory_version){.map = loading.map,
-                                          .version = version,
-                                          .snapshot_due = repaired,
-                                          .snapshot_above = state_files_newest_version(
-                                              &loading.files, STATE_SNAPSHOT, INT64_MAX)};
-        struct state_metrics *metrics = &memory_partition_at(provider, partition)->metrics;
+        struct memory_partition *at = memory_partition_at(provider, partition);
+        int64_t listed = state_files_newest_version(&loading.files, STATE_SNAPSHOT, INT64_MAX);
+        *loaded = (struct memory_version){
+            .map = loading.map,
+            .version = version,
+            .snapshot_due = repaired,
+            .snapshot_above = at->snapshot > listed ? at->snapshot : listed}; /* on its way, too */
+        struct state_metrics *metrics = &at->metrics;
         metrics->loaded_from_snapshot += snapshot > 0;
         metrics->loaded_deltas += loading.delta_count;
         state_trace(&provider->base,

@@ -108,7 +108,8 @@ static enum status write_snapshot(struct maintenance *maintenance)
         buf_free(&file);
         return OK;
     }
-    memory_partition_at(provider, maintenance->partition)->snapshot = version;
+    struct memory_partition *at = memory_partition_at(provider, maintenance->partition);
+    at->snapshot = version > at->snapshot ? version : at->snapshot;
     enum status status = store_put_over(provider->base.store, maintenance->path, buf_bytes(&file));
     buf_free(&file);
     TRY(status);

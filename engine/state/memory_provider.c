@@ -82,7 +82,8 @@ static bool take_cached(struct memory_partition *at, int64_t version, struct mem
         state_map_rollback(cached->map);
         cached->undoable = false;
         cached->version = version;
-        cached->snapshot_above = at->snapshot;
+        cached->snapshot_above =
+            at->snapshot > cached->snapshot_above ? at->snapshot : cached->snapshot_above;
     }
     if (cached->version < version) {
         version_drop(cached);
