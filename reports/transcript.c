@@ -130,7 +130,9 @@ static bool put_maintenance_words(const struct trace_record *record, struct buf 
     switch (record->kind) {
     case EVENT_STATE_REPAIRED:
         buf_printf(out,
-                   "snapshot %" PRId64 " stands in for one that does not read: %s",
+                   "state version %" PRId64 " without snapshot %" PRId64
+                   ", which does not read: %s",
+                   record->b,
                    record->c,
                    record->text);
         return true;

@@ -109,7 +109,7 @@ Test(transcript, where_a_state_version_came_from_and_what_became_of_it)
              7,
              4,
              "cut short",
-             "partition 1: snapshot 4 stands in for one that does not read: cut short");
+             "partition 1: state version 7 without snapshot 4, which does not read: cut short");
     tells_of(EVENT_STATE_SNAPSHOT, 1, 4, 9, "", "partition 1: snapshot of state version 4, 9 rows");
     tells_of(
         EVENT_STATE_CLEANED, 1, 4, 3, "", "partition 1: 3 state files below version 4 removed");

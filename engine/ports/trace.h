@@ -40,7 +40,8 @@
     X(EVENT_STATE_LOADED, "state-loaded", "a: partition; b: version; c: -1 memory, or snapshot")   \
     X(EVENT_STATE_REPAIRED,                                                                        \
       "state-repaired",                                                                            \
-      "a snapshot did not read, an older one stands in; a: partition; b: version; c: snapshot; "   \
+      "a snapshot did not read, an older one stands in; a: partition; b: version; c: the bad "     \
+      "one; "                                                                                      \
       "text: why")                                                                                 \
     X(EVENT_STATE_COMMITTED, "state-committed", "a: partition; b: version; c: rows in it")         \
     X(EVENT_STATE_SNAPSHOT, "state-snapshot", "a: partition; b: version; c: rows in it")           \
