@@ -149,7 +149,8 @@ bool loop_park(struct loop *loop, int64_t deadline_us)
         if (deadline_us != INT64_MAX) {
             int64_t wall_us = real_wall_us(); /* positive; the deadline may be anything */
             int64_t left_us = deadline_us > wall_us ? deadline_us - wall_us : 0;
-            self->until_us = real_monotonic_us() + left_us;
+            /* Both clocks are cut to microseconds, each at a moment of its own: one more. */
+            self->until_us = real_monotonic_us() + left_us + (left_us > 0);
         }
         self->parked = true;
         fiber_yield();

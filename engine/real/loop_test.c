@@ -66,6 +66,11 @@ static void timers(void *argument)
     cr_assert(ge(i64, real_monotonic_us() - before_us, 29 * US_PER_MS));
     woken = loop_park(loop, 0); /* long ago */
     cr_assert(not(woken));
+    for (int i = 0; i < 200; i++) { /* so short that not even the kernel's sleep rounds it up */
+        int64_t deadline_us = real_wall_us() + 1 + i % 3;
+        (void)loop_park(loop, deadline_us);
+        cr_assert(ge(i64, real_wall_us(), deadline_us));
+    }
 }
 
 Test(loop, a_timer_expires_and_never_early)
