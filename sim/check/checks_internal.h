@@ -312,6 +312,11 @@ int64_t state_oldest_retained(struct checks *checks,
                               const struct check_query *query,
                               const struct sim_process *by,
                               int64_t partition);
+/* Can all versions that must stay be loaded (or has the world damaged the partition's files)? */
+bool state_retained_whole(struct checks *checks,
+                          const struct check_query *query,
+                          const struct sim_process *by,
+                          int64_t partition);
 /* The sink has committed `batch`: what the state after it must be is known now. */
 void state_judge(struct checks *checks, struct check_query *query, int64_t batch);
 /* commits/N appears: version N + 1 is there and durable. */

@@ -111,6 +111,22 @@ int64_t state_oldest_retained(struct checks *checks,
     return newest_version(query, partition) - retained + 1;
 }
 
+bool state_retained_whole(struct checks *checks,
+                          const struct check_query *query,
+                          const struct sim_process *by,
+                          int64_t partition)
+{
+    int64_t newest = newest_version(query, partition);
+    int64_t oldest = state_oldest_retained(checks, query, by, partition);
+    for (int64_t v = oldest > 1 ? oldest : 1; v <= newest; v++) {
+        if (state_hole(checks, query, partition, v, NULL) != NULL &&
+            !any_damaged(checks, partition)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void state_removed(struct checks *checks, const struct sim_process *by, const char *path)
 {
     int64_t partition = -1;

@@ -92,8 +92,9 @@ static const char *read_zip(struct checks *checks,
 }
 
 /* A request that was given up lands so late that the SST files which its zip names are gone; or its
- * sender looked, saw them, and stood still before the zip was put: nobody can hold that up, and as
- * long as the version is below what is kept nobody loads it. */
+ * sender looked, saw them, and stood still before the zip was put: nobody can hold that up. As long
+ * as the version is below what is kept, and what is kept does not start from this zip, nobody loads
+ * it. */
 static bool too_late_to_matter(struct checks *checks,
                                const struct check_query *query,
                                const struct sim_process *by,
@@ -104,7 +105,8 @@ static bool too_late_to_matter(struct checks *checks,
         fake_storage_late(checks->storage) ||
         fake_storage_looked(checks->storage, by, path_of(checks, query, partition, version));
     return query->rocksdb && in_vain &&
-           version < state_oldest_retained(checks, query, by, partition);
+           version < state_oldest_retained(checks, query, by, partition) &&
+           state_retained_whole(checks, query, by, partition);
 }
 
 void state_snapshot_published(struct checks *checks,
@@ -124,9 +126,8 @@ void state_snapshot_published(struct checks *checks,
     for (size_t i = 0; error == NULL && i < records.count; i++) {
         oracle_digest_add(&file->digest, records.records[i].key, records.records[i].value);
     }
-    if (error != NULL && too_late_to_matter(checks, query, by, partition, version)) {
-        file->broken = true;
-    } else if (error != NULL) {
+    file->broken = file->broken || error != NULL;
+    if (error != NULL && !too_late_to_matter(checks, query, by, partition, version)) {
         checks_count(checks, CHECK_SNAPSHOT_REPLAY);
         checks_fail(checks,
                     CHECK_SNAPSHOT_REPLAY,
