@@ -71,6 +71,7 @@ local_file_system::port_write(disk_fd fd, const char *data, size_t size, const s
     while (size > 0) {
         size_t written = 0;
         enum status status = blind_ ? ERR_IO : disk_write(disk_, fd, data, size, &written);
+        status = status == OK && written == 0 ? ERR_IO : status;
         if (status != OK) {
             return told(status, path);
         }
