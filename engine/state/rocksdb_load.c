@@ -21,6 +21,14 @@ applied(struct loading *loading, enum status status, const struct rocksdb_what *
                : load_fail_local(loading, status, arena_strdup(loading->names, what->text));
 }
 
+static void spend(struct loading *loading)
+{
+    state_spend(loading->provider->base.ports, loading->rows, loading->row_bytes);
+    loading->rows = 0;
+    loading->row_bytes = 0;
+    rocksdb_version_spend(loading->provider, &loading->at);
+}
+
 static enum status on_record(void *context, const struct changelog_record *record)
 {
     struct loading *loading = context;
@@ -38,8 +46,11 @@ static enum status on_record(void *context, const struct changelog_record *recor
     }
     loading->rows++;
     loading->row_bytes += (int64_t)(record->key.size + record->value.size);
-    if (loading->rows % SPEND_ROWS_MAX == 0 &&
-        rocksdb_version_full(loading->provider, &loading->at)) {
+    if (loading->rows < SPEND_ROWS_MAX) {
+        return OK;
+    }
+    spend(loading);
+    if (rocksdb_version_full(loading->provider, &loading->at)) {
         status = rocksdb_version_flush(loading->provider, loading->partition, &loading->at, &what);
         TRY(applied(loading, status, &what));
     }
@@ -76,10 +87,7 @@ static enum status apply_changelog(struct loading *loading, int64_t version)
     enum status status = store_get(provider->store, path, &loading->bytes, &file);
     if (status == OK) {
         status = changelog_read(file, &loading->bytes, &changelog, on_record, loading, &what);
-        state_spend(provider->ports, loading->rows, loading->row_bytes);
-        loading->rows = 0;
-        loading->row_bytes = 0;
-        rocksdb_version_spend(loading->provider, &loading->at);
+        spend(loading);
     }
     if (status == OK) {
         loading->changelog_count++;
