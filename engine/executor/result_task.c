@@ -130,6 +130,17 @@ static enum status merge_blocks(struct task_attempt *attempt, struct groups *gro
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
+/* Of the commit that just ended: the next one to wait may see another attempt's. */
+static void note_metrics(struct task_attempt *attempt)
+{
+    const struct executor_session *session = attempt->session;
+    struct state_metrics metrics = state_provider_metrics(session->provider, attempt->id.task);
+    int64_t rows = metrics.committed_rows;
+    attempt->done.state_rows = rows > 0 ? rows : 0; /* -1: Spark adds nothing */
+    attempt->done.state_bytes = metrics.committed_bytes;
+    state_custom_values(session->plan->options.state_provider, &metrics, attempt->done.custom);
+}
+
 /* The store is gone afterwards: committed, or as if it had never been opened. */
 static enum status apply(struct task_attempt *attempt,
                          struct state_store *store,
@@ -158,6 +169,7 @@ static enum status apply(struct task_attempt *attempt,
     failpoint(FP_STATE_BEFORE, attempt->id.batch);
     int64_t began_us = clock_now_us(aggregate.clock);
     TRY(state_store_commit(store, &attempt->diag));
+    note_metrics(attempt);
     int64_t ended_us = clock_now_us(aggregate.clock);
     attempt->done.commit_us = ended_us > began_us ? ended_us - began_us : 0;
     failpoint(FP_STATE_AFTER, attempt->id.batch);
@@ -178,10 +190,6 @@ static enum status run_state(struct task_attempt *attempt, struct columns **rows
     TRY(state_store_open(provider, partition, batch, &store, &attempt->diag));
     failpoint(FP_STATE_LOADED, batch);
     TRY(apply(attempt, store, groups, rows));
-    struct state_metrics metrics = state_provider_metrics(provider, partition);
-    attempt->done.state_rows = metrics.rows > 0 ? metrics.rows : 0; /* -1: Spark adds nothing */
-    attempt->done.state_bytes = metrics.memory_bytes;
-    state_custom_values(plan->options.state_provider, &metrics, attempt->done.custom);
     return OK;
 }
 

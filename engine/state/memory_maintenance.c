@@ -141,6 +141,7 @@ static enum status verify_snapshot(struct maintenance *maintenance, int64_t vers
     struct bytes file = {0};
     struct reading reading = {0};
     const char *what = NULL;
+    uint64_t unloads = memory_partition_at(provider, maintenance->partition)->unloads;
     if (memory_partition_at(provider, maintenance->partition)->verified == version) {
         return OK;
     }
@@ -152,7 +153,7 @@ static enum status verify_snapshot(struct maintenance *maintenance, int64_t vers
     state_spend(provider->base.ports, reading.rows, reading.bytes);
     struct memory_partition *at = memory_partition_at(provider, maintenance->partition);
     if (status == OK) {
-        at->verified = version;
+        at->verified = at->unloads == unloads ? version : 0;
     } else {
         at->cached.snapshot_due = at->cached.map != NULL; /* a good one instead */
     }

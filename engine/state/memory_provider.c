@@ -64,6 +64,7 @@ static void memory_unload(struct state_provider *base, int64_t partition)
     struct memory_partition *at = memory_partition_at(memory_provider_of(base), partition);
     version_drop(&at->cached);
     at->active = false;
+    at->verified = 0; /* others write here from now on */
     at->unloads++;
 }
 
@@ -279,6 +280,8 @@ static enum status memory_commit(struct state_store *base, struct diag *diag)
     struct memory_partition *at =
         memory_partition_at(memory_provider_of(base->provider), base->partition);
     at->newest = store->at.version > at->newest ? store->at.version : at->newest;
+    at->metrics.committed_rows = state_map_count(store->at.map);
+    at->metrics.committed_bytes = state_map_bytes(store->at.map);
     state_trace(base->provider,
                 &(struct trace_entry){.kind = EVENT_STATE_COMMITTED,
                                       .batch = store->at.version - 1,

@@ -159,6 +159,7 @@ enum status rocksdb_commit_version(struct rocksdb_store *store, struct diag *dia
 {
     struct rocksdb_provider *provider = rocksdb_provider_of(store->base.provider);
     struct arena scratch = {0};
+    int64_t bytes = state_map_bytes(store->at.overlay);
     enum status status =
         store->broken
             ? fail_commit(provider->base.local, "its database failed before", ERR_IO, diag)
@@ -171,6 +172,8 @@ enum status rocksdb_commit_version(struct rocksdb_store *store, struct diag *dia
     store->at.undoable = !store->at.flushed;
     struct rocksdb_partition *at = rocksdb_partition_at(provider, store->base.partition);
     at->newest = store->at.version > at->newest ? store->at.version : at->newest;
+    at->metrics.committed_rows = store->at.key_count;
+    at->metrics.committed_bytes = bytes;
     state_trace(&provider->base,
                 &(struct trace_entry){.kind = EVENT_STATE_COMMITTED,
                                       .batch = store->at.version - 1,

@@ -177,6 +177,7 @@ static enum status read_back(struct maintenance *maintenance, int64_t version, b
 static enum status verify_snapshot(struct maintenance *maintenance, int64_t version)
 {
     struct rocksdb_snapshot snapshot = {0};
+    uint64_t unloads = partition_of(maintenance)->unloads;
     bool lost = true;
     if (partition_of(maintenance)->verified == version) {
         return OK;
@@ -188,7 +189,7 @@ static enum status verify_snapshot(struct maintenance *maintenance, int64_t vers
     }
     struct rocksdb_partition *at = partition_of(maintenance);
     if (status == OK) {
-        at->verified = version;
+        at->verified = at->unloads == unloads ? version : 0;
     } else if (lost && at->snapshot <= version && at->cached.overlay != NULL) {
         at->cached.snapshot_due = true; /* a good one instead, if there is none yet */
     }

@@ -71,6 +71,7 @@ static void rocksdb_unload(struct state_provider *base, int64_t partition)
     forget_snapshots(provider, at);
     rocksdb_forget_files(at, NULL, 0);
     at->active = false;
+    at->verified = 0; /* others write here from now on */
     at->unloads++;
 }
 
@@ -181,6 +182,7 @@ static enum status rocksdb_store_open(struct state_provider *base,
     new->unloads = at->unloads;
     new->reruns = at->reruns;
     new->at = opened;
+    new->recording = base->plan->options.rocksdb_changelog || version < opened.changelog_above;
     new->next = at->open;
     at->open = new;
     *store = &new->base;
@@ -252,7 +254,8 @@ rocksdb_row_get(struct state_store *base, struct bytes key, struct bytes *value,
     return OK;
 }
 
-/* Memory is bounded: a batch that changes more than fits goes into the database before its end. */
+/* Memory is bounded: a batch that changes more than fits goes into the database before its end.
+ * Not bounded is what becomes its changelog, where it writes one: that is one file, put at once. */
 static enum status spill(struct rocksdb_store *store, struct diag *diag)
 {
     struct rocksdb_provider *provider = rocksdb_provider_of(store->base.provider);
@@ -262,6 +265,14 @@ static enum status spill(struct rocksdb_store *store, struct diag *diag)
     }
     enum status status = rocksdb_version_flush(provider, store->base.partition, &store->at, &what);
     return status == OK ? OK : fail_row(store, status, &what, diag);
+}
+
+static void record(struct rocksdb_store *store, struct bytes key, struct bytes value)
+{
+    if (store->recording) {
+        state_file_record(&store->records, key, value);
+        store->record_rows++;
+    }
 }
 
 static enum status
@@ -278,8 +289,7 @@ rocksdb_row_put(struct state_store *base, struct bytes key, struct bytes value, 
     if (status != OK) {
         return fail_row(store, status, &what, diag);
     }
-    state_file_record(&store->records, encoded_key, encoded);
-    store->record_rows++;
+    record(store, encoded_key, encoded);
     return spill(store, diag);
 }
 
@@ -297,8 +307,7 @@ static enum status rocksdb_row_remove(struct state_store *base, struct bytes key
     if (!there) {
         return OK;
     }
-    state_file_record(&store->records, encoded_key, none);
-    store->record_rows++;
+    record(store, encoded_key, none);
     return spill(store, diag);
 }
 

@@ -3,7 +3,7 @@
  *
  *     the checkpoint                              this machine's own disk
  *     <dir>/SSTs/<n>-<uuid>.sst   written once    <local>/<partition>/<n>/               a database
- *     <dir>/<V>.zip               the rest, last  <local>/<partition>/<n>.checkpoint-<V> a copy
+ *     <dir>/<V>.zip               the rest, last  <local>/<partition>/<n>.checkpoint     a copy
  *     <dir>/<V>.changelog         a batch's rows
  *
  * In memory a version is a database and what was changed since it was written to last: the overlay,
@@ -73,7 +73,8 @@ struct rocksdb_store {
     uint64_t reruns;
     bool broken; /* its database failed: nothing of it is used again */
     struct rocksdb_version at;
-    struct buf records; /* for the changelog, in the order of the operations */
+    bool recording;     /* the commit will write a changelog */
+    struct buf records; /* for it, in the order of the operations */
     int64_t record_rows;
     int64_t gets;
     int64_t puts;

@@ -30,5 +30,5 @@ void state_custom_values(enum state_provider_kind provider,
     /* One version is in memory at a time: all of it is the current one. */
     values[0] = metrics->memory_hits;
     values[1] = metrics->memory_misses;
-    values[2] = metrics->memory_bytes;
+    values[2] = metrics->committed_bytes;
 }

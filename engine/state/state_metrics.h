@@ -11,8 +11,13 @@
 #include "engine/plan/options.h"
 
 struct state_metrics {
-    int64_t rows;                 /* -1: not counted (trackTotalNumberOfRows) */
-    int64_t memory_bytes;         /* logical: keys and values */
+    /* Of the version that was committed last: */
+    int64_t committed_rows;  /* -1: not counted (trackTotalNumberOfRows) */
+    int64_t committed_bytes; /* as memory_bytes, before what there was went into a database */
+    /* Of what is open now, else cached: */
+    int64_t rows;
+    int64_t memory_bytes; /* logical: keys and values; of RocksDB, of what is in no database yet */
+    /* Of the partition: */
     int64_t loaded_from_snapshot; /* how often since the provider began; loads from files */
     int64_t loaded_deltas;        /* changelogs too */
     int64_t memory_hits;

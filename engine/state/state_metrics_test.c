@@ -6,7 +6,8 @@
 
 static int64_t value_of(enum state_provider_kind provider, const char *name)
 {
-    static const struct state_metrics metrics = {.rows = 1,
+    static const struct state_metrics metrics = {.committed_bytes = 11,
+                                                 .rows = 1,
                                                  .memory_bytes = 2,
                                                  .loaded_from_snapshot = 3,
                                                  .loaded_deltas = 4,
@@ -32,7 +33,7 @@ Test(state_metrics, stand_under_sparks_names)
 {
     cr_assert(eq(i64, value_of(STATE_PROVIDER_HDFS, "loadedMapCacheHitCount"), 5));
     cr_assert(eq(i64, value_of(STATE_PROVIDER_HDFS, "loadedMapCacheMissCount"), 6));
-    cr_assert(eq(i64, value_of(STATE_PROVIDER_HDFS, "stateOnCurrentVersionSizeBytes"), 2));
+    cr_assert(eq(i64, value_of(STATE_PROVIDER_HDFS, "stateOnCurrentVersionSizeBytes"), 11));
     cr_assert(eq(i64, value_of(STATE_PROVIDER_HDFS, "rocksdbGetCount"), -1));
     cr_assert(eq(i64, value_of(STATE_PROVIDER_ROCKSDB, "rocksdbGetCount"), 7));
     cr_assert(eq(i64, value_of(STATE_PROVIDER_ROCKSDB, "rocksdbPutCount"), 8));

@@ -89,7 +89,7 @@ MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag
 /* Undo everything; `store` is gone. Never suspends. */
 void state_store_abort(struct state_store *store);
 
-/* Of what is in the provider's cache and open. Never suspends. */
+/* What each is of, state_metrics.h says. Never suspends. */
 struct state_metrics state_provider_metrics(const struct state_provider *provider,
                                             int64_t partition);
 

@@ -102,6 +102,57 @@ Test(rocksdb_bounds, bounded_memory_is_shared_by_the_partitions)
     do_steps(&plan, two_partitions);
 }
 
+/* What is no changelog later is not kept: each row here comes many times. */
+static void the_same_rows_again(struct state_provider *provider)
+{
+    struct state_store *state = open_partition(provider, 0, 0);
+    size_t before = 0;
+    for (int64_t i = 0; i < 40 * MANY; i++) {
+        put_key(state, i % MANY, i);
+        before = i + 1 == MANY ? current_process->heap.bytes : before;
+    }
+    cr_assert(le(sz, current_process->heap.bytes, before + 8 * LIMIT));
+    commit(state);
+}
+
+Test(rocksdb_bounds, a_batch_without_a_changelog_keeps_no_records_of_it)
+{
+    struct plan plan = *rocksdb_plan(false, 3, 100);
+    plan.options.rocksdb_write_buffer_bytes = LIMIT;
+    do_steps(&plan, the_same_rows_again);
+}
+
+/* ---- figures ----------------------------------------------------------------------------------
+ */
+
+static void two_attempts(struct state_provider *provider)
+{
+    struct state_store *first = open_partition(provider, 0, 0);
+    struct state_store *other = open_partition(provider, 0, 0);
+    put_key(other, 1, 1);
+    for (int64_t key = 0; key < 5; key++) {
+        put_key(first, key, 1);
+    }
+    int64_t bytes = state_provider_metrics(provider, 0).memory_bytes;
+    commit(first);
+    struct state_metrics metrics = state_provider_metrics(provider, 0);
+    cr_assert(eq(i64, metrics.rows, 1));
+    cr_assert(eq(i64, metrics.committed_rows, 5));
+    cr_assert(gt(i64, metrics.committed_bytes, bytes)); /* the other one's is smaller */
+    state_store_abort(other);
+    cr_assert(eq(i64, state_provider_metrics(provider, 0).committed_rows, 5));
+}
+
+Test(rocksdb_bounds, what_a_commit_says_is_of_its_own_version)
+{
+    for (int changelog = 0; changelog < 2; changelog++) {
+        begin_anew();
+        do_steps(rocksdb_plan(changelog == 1, 3, 100), two_attempts);
+    }
+    begin_anew();
+    do_steps(state_plan(3, 100), two_attempts);
+}
+
 /* ---- age --------------------------------------------------------------------------------------
  */
 
