@@ -15,6 +15,19 @@ enum status load_fail(struct loading *loading, struct load_fault fault)
     return fault.status;
 }
 
+/* The file that the library speaks of, else the folder of all. */
+static const char *local_path(const struct loading *loading, const char *what)
+{
+    static const char sst[] = ".sst";
+    const char *folder = loading->provider->base.local;
+    const char *path = what == NULL ? NULL : strstr(what, folder);
+    const char *end = path == NULL ? NULL : strstr(path, sst);
+    return end == NULL
+               ? folder
+               : arena_printf(
+                     loading->names, "%.*s", (int)(end - path + (ptrdiff_t)strlen(sst)), path);
+}
+
 enum status load_fail_local(struct loading *loading, enum status status, const char *what)
 {
     return load_fail(
@@ -22,7 +35,7 @@ enum status load_fail_local(struct loading *loading, enum status status, const c
         (struct load_fault){.kind = FAULT_LOCAL,
                             .status = status,
                             .error_class = STATE_LOAD "UNCATEGORIZED",
-                            .path = loading->provider->base.local,
+                            .path = local_path(loading, what),
                             .what = what == NULL || what[0] == '\0' ? status_text(status) : what});
 }
 

@@ -170,6 +170,11 @@ static void note_sst_path(void *context, const char *path, struct bytes content)
     }
 }
 
+static bool of_sst(const char *operation, const char *path)
+{
+    return strstr(path, ".sst") != NULL;
+}
+
 Test(rocksdb_store, a_missing_or_foreign_sst_is_named)
 {
     const struct plan *plan = rocksdb_plan(false, 3, 100);
@@ -194,6 +199,25 @@ Test(rocksdb_store, a_missing_or_foreign_sst_is_named)
     cr_assert(eq(
         str, life.diag.error_class, "CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_SNAPSHOT_FILE"));
     cr_assert(eq(str, life.diag.file, sst_path));
+}
+
+/* The file that the disk does not give back, not the folder of them all. */
+Test(rocksdb_store, a_local_file_that_does_not_read_is_named)
+{
+    const struct plan *plan = rocksdb_plan(false, 3, 100);
+    run(plan, 0, 1, 0);
+    world.machine = 1;
+    world.trigger =
+        (struct storage_trigger){.operation = "read",
+                                 .path = "/local/",
+                                 .matches = of_sst,
+                                 .nth = 1,
+                                 .times = 100,
+                                 .fault = {.effect = OPERATION_FAILS, .status = ERR_IO}};
+    struct state_life life = state_look(&world, plan, STORE_DISK, 1);
+    cr_assert(eq(int, life.status, ERR_FAILED));
+    cr_assert(eq(str, life.diag.error_class, "CANNOT_LOAD_STATE_STORE.UNCATEGORIZED"));
+    cr_assert(eq(str, life.diag.file, STATE_LOCAL "/0/1/000007.sst"), "%s", life.diag.text);
 }
 
 Test(rocksdb_store, the_other_providers_state_is_never_an_empty_one)
