@@ -202,8 +202,17 @@ static enum status fail_far(const struct loading *loading,
     return fail_load(loading, lost, behind, diag);
 }
 
+/* Was it a file of this machine? Its checksum was true once; a block that went bad since shows when
+ * the database is opened, or only when a changelog asks for a row of it. */
+static bool may_be_of_source(const struct loading *loading)
+{
+    const struct load_fault *fault = &loading->fault;
+    return loading->linked > 0 && (load_snapshot_lost(fault) || fault->kind == FAULT_LOCAL);
+}
+
 static void forget_source(struct loading *loading)
 {
+    rocksdb_local_forget(loading->provider, loading->partition);
     rocksdb_origin_release(loading->provider, loading->source);
     loading->source = NULL;
 }
@@ -223,8 +232,8 @@ load_newest(struct loading *loading, int64_t *snapshot, bool *repaired, struct d
             return OK;
         }
         const struct load_fault *fault = &loading->fault;
-        if (load_snapshot_lost(fault) && loading->linked > 0) {
-            forget_source(loading); /* was it a file of this machine? */
+        if (may_be_of_source(loading)) {
+            forget_source(loading);
             continue;
         }
         if (!load_snapshot_lost(fault)) {

@@ -368,9 +368,12 @@ static void put_back(struct rocksdb_store *store)
     *link = store->next;
     at->metrics.gets = store->gets;
     at->metrics.puts = store->puts;
-    if (store->broken || at->unloads != store->unloads) {
+    if (store->broken) {
+        rocksdb_version_drop(provider, partition, &store->at, false);
+        rocksdb_local_forget(provider, partition);
+    } else if (store->at.overlay == NULL || at->unloads != store->unloads) {
         cache_forget(provider, partition, store->at.version);
-        rocksdb_version_drop(provider, partition, &store->at, !store->broken);
+        rocksdb_version_drop(provider, partition, &store->at, true);
     } else {
         cache_put(provider, partition, store->at);
     }
@@ -386,10 +389,8 @@ static void rocksdb_store_abort(struct state_store *base)
 {
     struct rocksdb_store *store = rocksdb_store_of(base);
     struct rocksdb_provider *provider = rocksdb_provider_of(base->provider);
-    if (!rocksdb_version_rollback(&store->at)) {
-        rocksdb_version_drop(provider, base->partition, &store->at, !store->broken);
-        store->at = rocksdb_version_new(provider); /* nothing that anybody may take */
-        store->broken = true;
+    if (!store->broken && !rocksdb_version_rollback(&store->at)) {
+        rocksdb_version_drop(provider, base->partition, &store->at, true);
     }
     put_back(store);
 }

@@ -195,6 +195,9 @@ void rocksdb_version_drop(struct rocksdb_provider *provider,
                           int64_t partition,
                           struct rocksdb_version *version,
                           bool keep);
+/* A local file does not read, and it may have more than one name: nobody takes over what is cached
+ * or in the attic; the next load is from the checkpoint alone. Never suspends. */
+void rocksdb_local_forget(struct rocksdb_provider *provider, int64_t partition);
 /* A new batch begins: what it changes can be undone. */
 void rocksdb_version_mark(struct rocksdb_version *version);
 /* Back to the mark; false: the overlay was written meanwhile. */

@@ -67,6 +67,14 @@ void rocksdb_version_drop(struct rocksdb_provider *provider,
     *version = (struct rocksdb_version){0};
 }
 
+void rocksdb_local_forget(struct rocksdb_provider *provider, int64_t partition)
+{
+    struct rocksdb_partition *at = rocksdb_partition_at(provider, partition);
+    rocksdb_version_drop(provider, partition, &at->cached, false);
+    rocksdb_origin_release(provider, at->attic);
+    at->attic = NULL;
+}
+
 void rocksdb_version_mark(struct rocksdb_version *version)
 {
     state_map_mark(version->overlay);
