@@ -117,7 +117,7 @@ static bool snapshot_due(const struct rocksdb_store *store)
 {
     const struct options *options = &store->base.provider->plan->options;
     int64_t chain = store->at.version - store->at.snapshot;
-    return options->rocksdb_changelog &&
+    return options->rocksdb_changelog && !rocksdb_version_damaged(&store->at) &&
            (store->at.snapshot_due ||
             (chain > 0 && chain >= options->state_min_deltas_for_snapshot));
 }

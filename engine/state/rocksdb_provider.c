@@ -120,7 +120,7 @@ static bool take_cached(struct rocksdb_provider *provider,
         cached->changelog_above = version + 1;
         cached->zip_above = at->snapshot > cached->zip_above ? at->snapshot : cached->zip_above;
     }
-    if (cached->version < version) {
+    if (cached->version < version || rocksdb_version_damaged(cached)) {
         rocksdb_version_drop(provider, partition, cached, true);
     }
     if (cached->overlay == NULL || cached->version != version) {

@@ -40,6 +40,7 @@ struct rocksdb_shared_file {
  * database in it, a copy that is to be uploaded, a load that takes files over. */
 struct rocksdb_origin {
     size_t users;
+    bool damaged; /* a file is not what was written: no batch begins with it any more */
     char *directory;
     struct arena names; /* of the files */
     struct rocksdb_shared_file *files;
@@ -198,6 +199,8 @@ void rocksdb_version_drop(struct rocksdb_provider *provider,
 /* A local file does not read, and it may have more than one name: nobody takes over what is cached
  * or in the attic; the next load is from the checkpoint alone. Never suspends. */
 void rocksdb_local_forget(struct rocksdb_provider *provider, int64_t partition);
+/* Does its database stand on a file that is not what was written? What it has in memory is good. */
+bool rocksdb_version_damaged(const struct rocksdb_version *version);
 /* A new batch begins: what it changes can be undone. */
 void rocksdb_version_mark(struct rocksdb_version *version);
 /* Back to the mark; false: the overlay was written meanwhile. */

@@ -32,10 +32,12 @@ struct sending {
     uint64_t names;  /* drawn so far */
 };
 
-static enum status fail(struct sending *sending, const char *path, const char *what)
+/* The copy's file is the database's file too, and would be in each copy to come. */
+static enum status fail_damaged(struct sending *sending, const char *path)
 {
+    sending->upload->checkpoint->origin->damaged = true;
     sending->upload->path = path;
-    sending->upload->what = what;
+    sending->upload->what = "this machine's disk gave other bytes than were written to it";
     return ERR_CORRUPT;
 }
 
@@ -72,8 +74,7 @@ static enum status send_file(struct sending *sending, size_t index)
     if (status == OK &&
         ((int64_t)content.size != local->size ||
          (local->has_checksum && rocksdb_crc32c(buf_bytes(&content)) != local->crc32c))) {
-        status = fail(
-            sending, upload->path, "this machine's disk gave other bytes than were written to it");
+        status = fail_damaged(sending, upload->path);
     }
     if (status == OK) {
         rocksdb_spend_copy(sending->provider, local->bytes);

@@ -57,7 +57,7 @@ void rocksdb_version_drop(struct rocksdb_provider *provider,
     }
     rocksdb_db_close(version->db);
     state_map_free(version->overlay);
-    if (keep && version->origin != NULL) {
+    if (keep && version->origin != NULL && !version->origin->damaged) {
         struct rocksdb_partition *at = rocksdb_partition_at(provider, partition);
         rocksdb_origin_release(provider, at->attic);
         at->attic = version->origin;
@@ -73,6 +73,11 @@ void rocksdb_local_forget(struct rocksdb_provider *provider, int64_t partition)
     rocksdb_version_drop(provider, partition, &at->cached, false);
     rocksdb_origin_release(provider, at->attic);
     at->attic = NULL;
+}
+
+bool rocksdb_version_damaged(const struct rocksdb_version *version)
+{
+    return version->origin != NULL && version->origin->damaged;
 }
 
 void rocksdb_version_mark(struct rocksdb_version *version)

@@ -258,6 +258,45 @@ Test(rocksdb_upload, one_that_failed_is_made_up_for_by_the_next_maintenance)
     }
 }
 
+static void count_copy(void *context, const char *path, struct bytes content)
+{
+    size_t *count = context;
+    *count += strstr(path, ".checkpoint/") != NULL;
+}
+
+static size_t files_of_copies(void)
+{
+    size_t count = 0;
+    fake_storage_each(world.storage, 0, "/local", count_copy, &count);
+    return count;
+}
+
+/* What is damaged is a file of the live database too, which a batch has open meanwhile: it commits,
+ * and no other copy is made of that database; the next batch loads. */
+static void local_file_goes_bad(struct scene *scene)
+{
+    struct diag diag = {0};
+    put_many(scene->provider, 0, 80);
+    struct state_store *state = open_at(scene->provider, 1);
+    put_keys(state, 2, 2);
+    fake_storage_damage(world.storage, "/local/*.checkpoint/*.sst", DAMAGE_GARBLED);
+    state_provider_maintain(scene->provider);
+    cr_assert(not(there("1.zip")));
+    cr_assert(eq(int, state_store_commit(state, &diag), OK), "%s", diag.text);
+    cr_assert(eq(sz, files_of_copies(), 0));
+    put_many(scene->provider, 2, 2);
+    cr_assert(gt(sz, files_of_copies(), 0));
+    state_provider_maintain(scene->provider);
+    cr_assert(there("3.zip"));
+}
+
+Test(rocksdb_upload, a_local_file_that_went_bad_holds_up_one_snapshot_alone)
+{
+    const struct plan *plan = rocksdb_plan(true, 1, 100);
+    do_scene(plan, STORE_DISK, local_file_goes_bad);
+    audit(plan, STORE_DISK, 3);
+}
+
 /* A commit without changelogs: the batch fails and runs again in the same process. What the first
  * try left in SSTs/ belongs to nobody; it may vanish in between. */
 static void commit_fails(struct scene *scene)
