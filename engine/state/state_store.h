@@ -47,7 +47,10 @@ void state_local_clear(const struct ports *ports, const char *local);
  * remedy: CANNOT_LOAD_STATE_STORE.CANNOT_READ_MISSING_DELTA_FILE, .CANNOT_READ_DELTA_FILE_KEY_SIZE,
  * .CANNOT_READ_SNAPSHOT_FILE_KEY_SIZE (a file that is damaged, or another codec's),
  * .CANNOT_READ_MISSING_SNAPSHOT_FILE (it went between list and read), .UNCATEGORIZED (the store
- * refused). */
+ * refused). RocksDB: newest zip with its SST files, then changelogs, in a database on the local
+ * disk. A changelog is missing: .CANNOT_READ_STREAMING_STATE_FILE; damaged: as a delta. A zip or an
+ * SST file is missing: as a snapshot; damaged: .CANNOT_READ_CHECKPOINT; an SST file has another size
+ * than its zip says: .UNEXPECTED_FILE_SIZE. The local disk fails: .UNCATEGORIZED. */
 MUST_CHECK enum status state_store_open(struct state_provider *provider,
                                         int64_t partition,
                                         int64_t version,
@@ -83,7 +86,9 @@ state_store_each(struct state_store *store, state_pair_fn pair, void *context, s
  * may be another content when records expired in between (failOnDataLoss=false). No file can tell
  * of an attempt that was given up and stands still just before this: it may write after its
  * successor and bring back the records that its successor did not find. With nothing expired it
- * writes the same. `store` is gone afterwards, also on an error. Durable on OK. May suspend.
+ * writes the same. RocksDB with changelogs: the same with .changelog and .zip; without: SST files,
+ * then <version + 1>.zip, which is the commit. A local disk that fails before its file is put fails
+ * it. `store` is gone afterwards, also on an error. Durable on OK. May suspend.
  * Errors: ERR_FAILED with `diag` (CANNOT_WRITE_STATE_STORE.CANNOT_COMMIT). */
 MUST_CHECK enum status state_store_commit(struct state_store *store, struct diag *diag);
 /* Undo everything; `store` is gone. Never suspends. */
@@ -98,11 +103,13 @@ void state_provider_unload(struct state_provider *provider, int64_t partition);
 
 /* Maintenance of every partition that was opened here, as Spark's background thread does it every
  * stateStore.maintenanceInterval: a snapshot when the chain below the version in memory has more
- * than minDeltasForSnapshot deltas; then removal of the files below the snapshot that serves the
- * newest version less minBatchesToRetain, once that snapshot has been read back. With them go the
- * temporary files that dead attempts left for versions so old (audit rule A19): a younger one may
- * belong to an attempt that still runs. Never fails the query: what goes wrong is traced and tried
- * again next time. May suspend; one fiber at a time. */
+ * than minDeltasForSnapshot deltas (RocksDB: the upload of what a commit put aside when there were
+ * so many changelogs); then removal of the files below the snapshot that serves the
+ * newest version less minBatchesToRetain, once that snapshot has been read back (RocksDB: also of
+ * SST files that no zip names and no attempt may still come to name; rocksdb_maintenance.c). With
+ * them go the temporary files that dead attempts left for versions so old (audit rule A19): a
+ * younger one may belong to an attempt that still runs. Never fails the query: what goes wrong is
+ * traced and tried again next time. May suspend; one fiber at a time. */
 void state_provider_maintain(struct state_provider *provider);
 
 #endif
