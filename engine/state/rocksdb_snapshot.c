@@ -7,6 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/fiber.h"
+#include "engine/base/sort.h"
 
 #define METADATA       "metadata"
 #define CURRENT        "CURRENT"
@@ -157,15 +158,21 @@ static const char *take_sst(const json_t *item, struct arena *arena, struct rock
     return NULL;
 }
 
-static const char *same_twice(const struct rocksdb_snapshot *snapshot, size_t at)
+static int by_text(const void *a, const void *b)
 {
-    for (size_t i = 0; i < at; i++) {
-        if (strcmp(snapshot->ssts[i].local_name, snapshot->ssts[at].local_name) == 0 ||
-            strcmp(snapshot->ssts[i].dfs_name, snapshot->ssts[at].dfs_name) == 0) {
-            return "metadata line 2: an SST file stands twice in sstFiles";
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted, equal ones are neighbours. */
+static bool same_twice(const char **names, size_t count)
+{
+    sort_items(names, count, sizeof *names, by_text);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static const char *take_ssts(const json_t *ssts, struct decoding *decoding)
@@ -176,15 +183,20 @@ static const char *take_ssts(const json_t *ssts, struct decoding *decoding)
         return "metadata line 2: sstFiles is not an array";
     }
     snapshot->ssts = arena_alloc(decoding->arena, count * sizeof *snapshot->ssts);
+    const char **locals = arena_alloc(decoding->arena, count * sizeof *locals);
+    const char **dfs = arena_alloc(decoding->arena, count * sizeof *dfs);
     for (size_t i = 0; i < count; i++) {
         const char *what = take_sst(json_array_get(ssts, i), decoding->arena, &snapshot->ssts[i]);
-        what = what == NULL ? same_twice(snapshot, i) : what;
         if (what != NULL) {
             return what;
         }
+        locals[i] = snapshot->ssts[i].local_name;
+        dfs[i] = snapshot->ssts[i].dfs_name;
         snapshot->sst_count++;
     }
-    return NULL;
+    return same_twice(locals, count) || same_twice(dfs, count)
+               ? "metadata line 2: an SST file stands twice in sstFiles"
+               : NULL;
 }
 
 static const char *take_metadata(const json_t *root, struct decoding *decoding)

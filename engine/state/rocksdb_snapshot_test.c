@@ -278,6 +278,40 @@ Test(rocksdb_snapshot, each_fault_of_the_metadata_is_said)
     }
 }
 
+static const char *decode_ssts(struct rocksdb_sst *many, size_t count)
+{
+    struct rocksdb_snapshot snapshot = sample();
+    struct rocksdb_snapshot again;
+    struct buf out = {0};
+    snapshot.ssts = many;
+    snapshot.sst_count = count;
+    rocksdb_snapshot_encode(&snapshot, &out);
+    const char *what = decode(buf_bytes(&out), &again);
+    cr_assert(what != NULL || again.sst_count == count);
+    buf_free(&out);
+    return what;
+}
+
+/* No time to compare each with each. */
+Test(rocksdb_snapshot, one_of_many_files_that_stands_twice_is_found, .timeout = 20)
+{
+    enum { FILES = 50000 };
+    static struct rocksdb_sst many[FILES];
+    for (size_t i = 0; i < FILES; i++) {
+        size_t number = i * 7919 % FILES; /* in no order */
+        many[i] = (struct rocksdb_sst){arena_printf(&arena, "%06zu.sst", number),
+                                       arena_printf(&arena, "%06zu-ab.sst", number),
+                                       1};
+    }
+    const char *what = decode_ssts(many, FILES);
+    cr_assert(what == NULL, "%s", what);
+    many[0].local_name = many[FILES - 1].local_name;
+    cr_assert(ne(ptr, strstr(decode_ssts(many, FILES), "stands twice"), NULL));
+    many[0].local_name = "999999.sst";
+    many[1].dfs_name = many[FILES - 2].dfs_name;
+    cr_assert(ne(ptr, strstr(decode_ssts(many, FILES), "stands twice"), NULL));
+}
+
 Test(rocksdb_snapshot, each_fault_of_the_archive_is_said)
 {
 #define METADATA_ENTRY                                                                             \
