@@ -233,6 +233,31 @@ static enum status check_ratio(const struct option *option, const char *value, s
     return within ? OK : refuse(option, value, "a number from 0.0 to 1.0", diag);
 }
 
+/* A number's decimals behind the sixth do not count. */
+static int64_t millionths_of(const char *ratio)
+{
+    int64_t millionths = ratio[0] - '0';
+    const char *digit = ratio[1] == '.' ? ratio + 2 : "";
+    for (int i = 0; i < 6; i++) {
+        millionths = millionths * 10 + (*digit == '\0' ? 0 : *digit - '0');
+        digit += *digit != '\0';
+    }
+    return millionths;
+}
+
+static enum status set_ratio(struct options *options,
+                             const struct option *option,
+                             const char *value,
+                             struct diag *diag)
+{
+    TRY(check_ratio(option, value, diag));
+    if (option->field != NO_FIELD) {
+        int64_t millionths = millionths_of(value);
+        memcpy(field_of(options, option), &millionths, sizeof millionths);
+    }
+    return OK;
+}
+
 static enum status set_compression(struct options *options,
                                    const struct option *option,
                                    const char *value,
@@ -334,7 +359,7 @@ static enum status set_known(struct options *options,
     case KIND_PROVIDER:
         return set_provider(options, option, value, diag);
     case KIND_RATIO:
-        return check_ratio(option, value, diag);
+        return set_ratio(options, option, value, diag);
     }
     require(false);
     return ERR_FAILED;

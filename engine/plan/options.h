@@ -62,8 +62,10 @@ struct options {
     bool rocksdb_compress;              /* compression: lz4 (default) or none */
     bool rocksdb_bounded_memory;        /* boundedMemoryUsage, default false */
     int64_t rocksdb_max_memory_bytes;   /* maxMemoryUsageMB of an executor, default 500 MiB */
-    int64_t stage_max_attempts;         /* spark.stage.maxConsecutiveAttempts, default 4 */
-    const char *local_dir;              /* spark.local.dir; NULL: a new directory under TMPDIR */
+    /* spark.sql.streaming.ratioExtraSpaceAllowedInCheckpoint, default 0.3; of that provider, too */
+    int64_t rocksdb_extra_space_millionths;
+    int64_t stage_max_attempts; /* spark.stage.maxConsecutiveAttempts, default 4 */
+    const char *local_dir;      /* spark.local.dir; NULL: a new directory under TMPDIR */
     /* What was given as kafka.*, for broker_configure: names without the prefix, in alphabetical
      * order, each once; values as Kafka's own client reads them (durations in milliseconds, sizes
      * in bytes). A NULL name ends it; NULL: nothing was given. */

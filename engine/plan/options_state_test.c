@@ -21,6 +21,7 @@ Test(options_state, defaults_are_sparks)
     cr_assert(options.rocksdb_compress);
     cr_assert(not(options.rocksdb_bounded_memory));
     cr_assert(eq(i64, options.rocksdb_max_memory_bytes, 500 << 20));
+    cr_assert(eq(i64, options.rocksdb_extra_space_millionths, 300000));
 }
 
 Test(options_state, of_rocksdb_in_sparks_units)
@@ -113,6 +114,28 @@ Test(options_state, what_rocksdb_is_not_built_with_is_refused)
                    "true",
                    "unknown option \"" ROCKSDB "changelogCheckpointing.enable\"; did you mean "
                    "\"" ROCKSDB "changelogCheckpointing.enabled\"?");
+}
+
+Test(options_state, a_ratio_is_kept_as_millionths)
+{
+    static const struct {
+        const char *text;
+        int64_t millionths;
+    } table[] = {{"0", 0},
+                 {"0.0", 0},
+                 {"1", 1000000},
+                 {"1.000", 1000000},
+                 {"0.25", 250000},
+                 {"0.123456", 123456},
+                 {"0.1234569", 123456}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        set("spark.sql.streaming.ratioExtraSpaceAllowedInCheckpoint", table[i].text);
+        cr_assert(eq(i64, options.rocksdb_extra_space_millionths, table[i].millionths), "%zu", i);
+    }
+    expect_refused("spark.sql.streaming.ratioExtraSpaceAllowedInCheckpoint",
+                   "1.5",
+                   "option \"spark.sql.streaming.ratioExtraSpaceAllowedInCheckpoint\" is \"1.5\"; "
+                   "expected a number from 0.0 to 1.0");
 }
 
 Test(options_state, what_has_no_effect_is_checked_all_the_same)

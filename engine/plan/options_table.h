@@ -17,7 +17,7 @@ enum option_kind {
     KIND_SIZE,         /* a bare number is bytes, as in Kafka */
     KIND_KIB,          /* a number of KiB, kept as bytes: Spark's names that end in KB */
     KIND_MIB,          /* and MB */
-    KIND_RATIO,        /* 0.0 to 1.0; none is kept */
+    KIND_RATIO,        /* 0.0 to 1.0, kept as millionths */
     KIND_OFFSETS,      /* earliest, latest or JSON */
     KIND_INTERVAL,     /* trigger: processingTime */
     KIND_NOW,          /* trigger: availableNow */

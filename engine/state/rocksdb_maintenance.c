@@ -11,8 +11,8 @@
  *                                     kept: what is younger may be of an attempt whose zip is not
  *                                     there yet, and may come to stand where the kept one does
  *
- * A cleanup waits until as many versions are there to go as a third of those that are kept, since
- * it reads all zips (Spark's ratioExtraSpaceAllowedInCheckpoint). */
+ * A cleanup waits until as many versions are there to go as three tenths of those that are kept
+ * (ratioExtraSpaceAllowedInCheckpoint), since it reads all zips. */
 #include <inttypes.h>
 
 #include "engine/base/check.h"
@@ -356,14 +356,16 @@ static enum status remove_older(struct maintenance *maintenance, int64_t first_k
  * restored checkpoint or another writer left says nothing about what recovery needs. */
 static enum status clean_up(struct maintenance *maintenance)
 {
-    int64_t retain = maintenance->provider->base.plan->options.min_batches_to_retain;
+    const struct options *options = &maintenance->provider->base.plan->options;
+    int64_t retain = options->min_batches_to_retain;
+    int64_t extra = (retain * options->rocksdb_extra_space_millionths + 999999) / 1000000;
     int64_t newest = partition_of(maintenance)->newest;
     const struct state_files *files = &maintenance->files;
     const struct state_files_entry *kept = state_files_newest(files, STATE_ZIP, newest - retain);
     if (kept == NULL || state_files_older(files->entries, files->count, kept->version) == 0) {
         return OK;
     }
-    bool enough = kept->version - files->entries[0].version >= (3 * retain + 9) / 10;
+    bool enough = kept->version - files->entries[0].version >= extra;
     return enough ? remove_older(maintenance, kept->version) : OK;
 }
 

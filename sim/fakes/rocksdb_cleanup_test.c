@@ -137,6 +137,38 @@ Test(rocksdb_cleanup, what_it_takes_from_a_load_has_something_in_its_place)
     storage_world_run(&world, load_beside_a_cleanup, &plan);
 }
 
+/* ---- how often --------------------------------------------------------------------------------
+ */
+
+enum { RETAIN = 10 };
+
+static int64_t cleaned_at; /* the version behind which version 1 went */
+
+static void live_until_it_goes(struct state_provider *provider)
+{
+    cleaned_at = 0;
+    while (cleaned_at < 1 || there("1.zip")) {
+        advance(provider, cleaned_at++);
+        state_provider_maintain(provider);
+    }
+}
+
+/* The version that serves the last ten, and as many below it as that share of ten, at least one. */
+Test(rocksdb_cleanup, waits_until_old_versions_are_a_share_of_those_that_stay)
+{
+    static const struct {
+        int64_t millionths;
+        int64_t behind;
+    } table[] = {{0, 1}, {100000, 1}, {300000, 3}, {310000, 4}, {1000000, 10}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct plan plan = *rocksdb_plan(false, 3, RETAIN);
+        plan.options.rocksdb_extra_space_millionths = table[i].millionths;
+        begin_anew();
+        do_steps(&plan, live_until_it_goes);
+        cr_assert(eq(i64, cleaned_at, RETAIN + 1 + table[i].behind), "%zu", i);
+    }
+}
+
 /* ---- over damage ------------------------------------------------------------------------------
  */
 
