@@ -49,8 +49,8 @@ void state_local_clear(const struct ports *ports, const char *local);
  * .CANNOT_READ_MISSING_SNAPSHOT_FILE (it went between list and read), .UNCATEGORIZED (the store
  * refused). RocksDB: newest zip with its SST files, then changelogs, in a database on the local
  * disk. A changelog is missing: .CANNOT_READ_STREAMING_STATE_FILE; damaged: as a delta. A zip or an
- * SST file is missing: as a snapshot; damaged: .CANNOT_READ_CHECKPOINT; an SST file has another size
- * than its zip says: .UNEXPECTED_FILE_SIZE. The local disk fails: .UNCATEGORIZED. */
+ * SST file is missing: as a snapshot; damaged: .CANNOT_READ_CHECKPOINT; an SST file has another
+ * size than its zip says: .UNEXPECTED_FILE_SIZE. The local disk fails: .UNCATEGORIZED. */
 MUST_CHECK enum status state_store_open(struct state_provider *provider,
                                         int64_t partition,
                                         int64_t version,
