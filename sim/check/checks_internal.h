@@ -344,6 +344,8 @@ void damage_healed(struct checks *checks, const char *path);
 /* ---- damage_duty.c */
 
 /* What is damaged now binds the run that begins. */
+/* Is it a file of a state store's local database? */
+bool damage_is_local(const char *path);
 void damage_driver_started(struct checks *checks);
 /* An event of the script has fired. */
 void damage_fault(struct checks *checks, const struct fault_event *event);

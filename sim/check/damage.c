@@ -38,8 +38,11 @@ void checks_damaged(struct checks *checks, const char *path)
                                   &checks->damaged_capacity,
                                   checks->damaged_count + 1,
                                   sizeof *checks->damaged);
+    bool local = damage_is_local(path);
     checks->damaged[checks->damaged_count++] =
-        (struct check_damage){.path = arena_strdup(&checks->kept, path), .duty = DAMAGE_EITHER};
+        (struct check_damage){.path = arena_strdup(&checks->kept, path),
+                              .of_run = local,
+                              .duty = local ? DAMAGE_RECOVER : DAMAGE_EITHER};
     forget(checks, path);
     kernel_leave(checks->kernel, previous);
 }

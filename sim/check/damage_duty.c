@@ -2,7 +2,8 @@
  *
  * The duties are drawn up when a driver starts, out of what is left beside each file then, and hold
  * for that run: over a file that must be refused nothing is written that depends on it, and the
- * error that ends the run names it; without such a file the damage is no reason to end. */
+ * error that ends the run names it; without such a file the damage is no reason to end. A local
+ * database is a copy at any time: its files' duty is there as soon as they are damaged. */
 #include "engine/base/check.h"
 #include "sim/check/checkpoint_reader.h"
 #include "sim/check/checks_internal.h"
@@ -93,6 +94,16 @@ static enum damage_duty duty_of_rest(const struct checks *checks, const char *pa
     return DAMAGE_EITHER;
 }
 
+/* /local/<who>/state/...: the databases of a state store. */
+bool damage_is_local(const char *path)
+{
+    static const char local[] = "/local/";
+    static const char state[] = "/state/";
+    const char *who = path + strlen(local);
+    const char *rest = strncmp(path, local, strlen(local)) == 0 ? strchr(who, '/') : NULL;
+    return rest != NULL && strncmp(rest, state, strlen(state)) == 0;
+}
+
 static enum damage_duty duty_of(struct checks *checks, const char *path)
 {
     int64_t batch = -1;
@@ -118,7 +129,7 @@ static enum damage_duty duty_of(struct checks *checks, const char *path)
     }
     size_t prefix = strlen(checks->checkpoint);
     if (strncmp(path, checks->checkpoint, prefix) != 0 || path[prefix] != '/') {
-        return DAMAGE_MAY_LOSE;
+        return damage_is_local(path) ? DAMAGE_RECOVER : DAMAGE_MAY_LOSE;
     }
     return state_file_of(checks->checkpoint, path, &partition, &version) == STATE_FILE_OTHER
                ? duty_of_rest(checks, path, gone)
@@ -201,7 +212,8 @@ static bool names_text(const char *text, const char *word)
     return false;
 }
 
-/* By the whole path, or by its last two names; of what is gone the folder does. */
+/* By the whole path, or by its last two names; of what is gone the folder does. A local file has
+ * more than one name: it is taken over from folder to folder. */
 static bool names(struct checks *checks, const struct diag *error, const char *path)
 {
     struct bytes content;
@@ -209,6 +221,9 @@ static bool names(struct checks *checks, const struct diag *error, const char *p
     const char *two = last;
     while (two > path && two[-1] != '/') {
         two--;
+    }
+    if (damage_is_local(path) && names_text(error->text, last)) {
+        return true;
     }
     size_t folder = (size_t)(last - path);
     bool gone = !checks_look(checks, path, &content);
@@ -280,7 +295,10 @@ void checks_run_ended(struct checks *checks,
                       const struct diag *error)
 {
     const struct check_driver *driver = checks_driver_of(checks, process);
-    bool of_run = checks->damaged_count > 0 && checks->damaged[0].of_run;
+    bool of_run = checks->damaged_count > 0;
+    for (size_t i = 0; i < checks->damaged_count; i++) {
+        of_run = of_run && checks->damaged[i].of_run;
+    }
     if (oracle_error(checks->oracle) != NULL || driver == NULL || !of_run) {
         return;
     }

@@ -127,6 +127,37 @@ Test(damage_duty, what_nobody_reads_ends_no_run)
     pays((struct damage_case){"/shared/c/offsets/2", DAMAGE_GARBLED, goes_on, NULL});
 }
 
+/* What goes bad while the run goes on, which then ends with an error. */
+static const struct violation *ends_over(const char *path, const char *other)
+{
+    struct diag error = {0};
+    world_open(&world, "/shared/c", "earliest");
+    struct life life = {.world = &world, .script = first_run, .checkpoint = "/shared/c"};
+    run_life(&life, "driver", 0);
+    checks_damaged(world.checks, path);
+    if (other != NULL) {
+        checks_damaged(world.checks, other);
+    }
+    (void)diag_fail(&error, "X", "a block mismatch");
+    checks_run_ended(world.checks, life.process, RUN_ERROR, &error);
+    const struct violation *violation = kernel_violation(world.kernel);
+    return violation->set ? violation : NULL;
+}
+
+Test(damage_duty, a_local_database_is_a_copy_at_any_time)
+{
+    static const char local[] = "/local/executor 1/state/5/0/1/000007.sst";
+    const struct violation *violation = ends_over(local, NULL);
+    cr_assert(violation != NULL);
+    cr_expect(eq(str, violation->check, "damage-duty"), "%s", violation->evidence);
+    cr_expect(strstr(violation->evidence, local) != NULL, "%s", violation->evidence);
+    world_close(&world);
+    cr_expect(ends_over("/local/executor 1/shuffle/7.data", NULL) == NULL);
+    world_close(&world);
+    cr_expect(ends_over(local, "/shared/c/offsets/3") == NULL); /* that may be the reason */
+    world_close(&world);
+}
+
 Test(damage_duty, of_a_damaged_data_file_exactly_its_rows_are_lost)
 {
     pays((struct damage_case){"*/part-1-q1.parquet", DAMAGE_TRUNCATED, goes_on, NULL});
