@@ -280,11 +280,25 @@ static bool is_named(const struct named *named, size_t *next, const char *name)
 }
 
 /* When the snapshot below the one that is kept was put: before any attempt at a version that is
- * kept began. An attempt that stands still before its zip may go on at any time (SPARK-55892). */
+ * kept began. An attempt that stands still before its zip may go on at any time (SPARK-55892). So
+ * may one at the version below, whose zip then is younger: where it is younger than one that is
+ * kept, it says nothing, and SST files are left to the next cleanup. What remains: it was written
+ * over before the kept one was put, and behind the SST files of a second attempt, at a version that
+ * is kept, which stands still, too. */
 static int64_t attempts_begin(const struct state_files *files, int64_t first_kept)
 {
     const struct state_files_entry *below = state_files_newest(files, STATE_ZIP, first_kept - 1);
-    return below == NULL ? INT64_MIN : below->modified_us;
+    if (below == NULL) {
+        return INT64_MIN;
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        const struct state_files_entry *entry = &files->entries[i];
+        if (entry->kind == STATE_ZIP && entry->version >= first_kept &&
+            entry->modified_us < below->modified_us) {
+            return INT64_MIN;
+        }
+    }
+    return below->modified_us;
 }
 
 /* The SST files are listed before the zips: a zip that comes in between names files that are

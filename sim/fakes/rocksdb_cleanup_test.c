@@ -57,6 +57,42 @@ Test(rocksdb_cleanup, what_is_in_flight_is_left_alone_and_goes_when_it_is_old)
     audit(&plan, STORE_OBJECTS, 9);
 }
 
+/* Meanwhile another one writes it, too, and goes on. A third one, which had stood still longer,
+ * writes 3.zip over; then comes the cleanup that keeps 4.zip. */
+static void cleans_up_behind_a_late_zip(void *argument, const struct ports *ports)
+{
+    struct store *store = store_new(ports, STORE_OBJECTS);
+    struct state_provider *provider = state_provider_new(ports, store, argument, STATE_LOCAL);
+    struct bytes content = {0};
+    pass(ports, 10);
+    seen_in_flight = orphans(false);
+    for (int64_t version = 3; version < 6; version++) {
+        advance(provider, version);
+    }
+    pass(ports, 1);
+    cr_assert(fake_storage_look(world.storage, 0, STATE "/3.zip", &content));
+    cr_assert(eq(int, store_put_over(store, STATE "/3.zip", content), OK));
+    state_provider_maintain(provider);
+    cr_assert(not(there("3.zip"))); /* the cleanup has been */
+    cr_assert(ge(sz, orphans(false), seen_in_flight));
+    state_provider_free(provider);
+}
+
+Test(rocksdb_cleanup, a_zip_that_was_written_over_late_does_not_say_what_is_old)
+{
+    struct plan plan = *rocksdb_plan(false, 2, 2);
+    slow("put", "4.zip");
+    (void)storage_world_spawn(&world, slow_writer, &plan);
+    (void)kernel_run(world.kernel, NULL, NULL, kernel_now_us(world.kernel));
+    world.machine = 1;
+    (void)storage_world_spawn(&world, cleans_up_behind_a_late_zip, &plan);
+    storage_world_settle(&world);
+    cr_assert(eq(u32, world.trigger.fired, 1));
+    cr_assert(ge(sz, seen_in_flight, 1));
+    look_over(&plan, STORE_OBJECTS, 4, 6); /* 4.zip is now the slow one's */
+    audit(&plan, STORE_OBJECTS, 6);
+}
+
 static void version_4_again(void *argument, const struct ports *ports)
 {
     struct state_provider *provider =
