@@ -37,6 +37,34 @@ Test(rocksdb_db, keeps_its_promises)
     }
 }
 
+/* ---- a disk that takes nothing ----------------------------------------------------------------
+ */
+
+static enum status
+write_nothing(void *self, disk_fd fd, const void *data, size_t size, size_t *written)
+{
+    (void)self;
+    (void)fd;
+    (void)data;
+    (void)size;
+    *written = 0;
+    return OK;
+}
+
+Test(rocksdb_db, a_write_without_progress_is_an_error, .timeout = 20)
+{
+    struct rocksdb_what what = {0};
+    struct rocksdb_db *db = NULL;
+    struct disk_ops ops = *disk->ops;
+    const struct disk_port stuck = {.ops = &ops, .self = disk->self};
+    ops.write = write_nothing;
+    db_make_directory(disk, ROOT "/stuck");
+    /* What a new database writes stays in memory until its first rows come. */
+    db_must(rocksdb_db_open(&stuck, ROOT "/stuck", &db_options, NULL, &db, &what), &what);
+    cr_assert(eq(int, db_put_range(db, 0, 300, 1, 1, false, &what), ERR_IO));
+    rocksdb_db_close(db);
+}
+
 /* ---- memory -----------------------------------------------------------------------------------
  */
 
