@@ -8,13 +8,12 @@
  * what one such batch costs: its commit, and maintenance after it (snapshots, their upload, the
  * removal of what is old), on average over whole cycles from snapshot to snapshot. "restore" is a
  * new executor that has nothing and opens the newest version, half-way between two snapshots. For
- * real both are the quickest of a few rounds. Puts
- * and gets of the batch itself are printed beside it: they are no part of the checkpoint.
+ * real both are the quickest of a few rounds. Puts and gets of the batch itself are printed beside
+ * it: they are no part of the checkpoint.
  *
  * The simulator's machine is as quick as this one, or the two would differ by what machines differ
  * by: a fsync takes what a small one is seen to take here, and a row so long that a restore into
- * memory from deltas, at the smallest size with a story, takes what it takes here. All else is
- * compared.
+ * memory from deltas takes what it takes here. All else is compared.
  *
  * Exit code 1: the two worlds tell different stories (see `same_story`). */
 #include <fcntl.h>
@@ -246,32 +245,32 @@ static int64_t measure_real(uint64_t rows, struct measured best[VARIANTS])
     return fsync_us;
 }
 
-/* What a row costs here, by the restore of one way. */
-static int64_t this_machines_row_ns(void)
+/* How quick this machine is, by the restore of one way; a row costs more where many do not fit into
+ * the caches of the processor. */
+static struct machine this_machine(uint64_t rows, int64_t fsync_us, double restore_us)
 {
-    const struct variant *way = &variants[DELTAS];
-    double simulated_us = measure(way, SIMULATED, STORY_ROWS_MIN, (struct machine){0}).restore_us;
-    double real_us = INFINITY;
-    for (int round = 0; round < ROUNDS; round++) {
-        real_us = fmin(real_us, measure(way, REAL, STORY_ROWS_MIN, (struct machine){0}).restore_us);
-    }
     double table_ns = (double)cost_base_us(COST_SPEND_ROWS, 1000000) / 1e3;
-    double row_ns = fmax(table_ns * real_us / simulated_us, 1);
-    (void)printf("a row takes %.0f ns here, %.0f ns by the simulator's table\n", row_ns, table_ns);
-    return (int64_t)row_ns;
+    double simulated_us =
+        measure(&variants[DELTAS], SIMULATED, rows, (struct machine){0}).restore_us;
+    double row_ns = fmax(table_ns * restore_us / simulated_us, 1);
+    (void)printf("%8llu keys: a row takes %.0f ns here, %.0f ns by the simulator's table; a fsync "
+                 "%.2f ms, %.2f ms\n",
+                 (unsigned long long)rows,
+                 row_ns,
+                 table_ns,
+                 (double)fsync_us / 1e3,
+                 (double)cost_base_us(COST_DISK_FSYNC, 0) / 1e3);
+    return (struct machine){.fsync_us = fsync_us, .row_ns = (int64_t)row_ns};
 }
 
 /* One size, all ways, both worlds. False: the worlds disagree. */
-static bool measure_size(uint64_t rows, int64_t row_ns, FILE *csv)
+static bool measure_size(uint64_t rows, FILE *csv)
 {
     struct story writes;
     struct story restores;
     struct measured best[WORLDS][VARIANTS];
-    struct machine machine = {.row_ns = row_ns, .fsync_us = measure_real(rows, best[REAL])};
-    (void)printf("%8llu keys: a fsync takes %.2f ms here, %.2f ms by the simulator's table\n",
-                 (unsigned long long)rows,
-                 (double)machine.fsync_us / 1e3,
-                 (double)cost_base_us(COST_DISK_FSYNC, 0) / 1e3);
+    int64_t fsync_us = measure_real(rows, best[REAL]);
+    struct machine machine = this_machine(rows, fsync_us, best[REAL][DELTAS].restore_us);
     for (size_t v = 0; v < VARIANTS; v++) {
         best[SIMULATED][v] = measure(&variants[v], SIMULATED, rows, machine);
         for (int w = 0; w < WORLDS; w++) {
@@ -304,11 +303,10 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: sim.cli.state_size_bench [--csv FILE] KEYS...\n");
         return 2;
     }
-    int64_t row_ns = this_machines_row_ns();
     for (int i = first; i < argc; i++) {
         uint64_t rows = strtoull(argv[i], NULL, 10);
         require(rows >= CHANGED_ONE_IN);
-        same = measure_size(rows, row_ns, csv) && same;
+        same = measure_size(rows, csv) && same;
     }
     if (csv != NULL) {
         (void)fclose(csv);
