@@ -219,13 +219,9 @@ static void second_life(struct state_provider *provider)
 static int64_t keys_of(const char *zip)
 {
     struct arena arena = {0};
-    struct bytes content = {0};
-    struct rocksdb_snapshot snapshot = {0};
-    const char *what = NULL;
-    cr_assert(fake_storage_look(world.storage, 0, zip, &content));
-    cr_assert(eq(int, rocksdb_snapshot_decode(content, &arena, &snapshot, &what), OK));
+    int64_t count = snapshot_of(&arena, zip).key_count;
     arena_free(&arena);
-    return snapshot.key_count;
+    return count;
 }
 
 /* Off, then on: the load counts them; then the other way round. */

@@ -420,13 +420,9 @@ static void small_is_lost(struct state_provider *provider)
 static size_t ssts_of(const char *zip)
 {
     struct arena arena = {0};
-    struct bytes content = {0};
-    struct rocksdb_snapshot snapshot = {0};
-    const char *what = NULL;
-    cr_assert(fake_storage_look(world.storage, 0, zip, &content));
-    cr_assert(eq(int, rocksdb_snapshot_decode(content, &arena, &snapshot, &what), OK));
+    size_t count = snapshot_of(&arena, zip).sst_count;
     arena_free(&arena);
-    return snapshot.sst_count;
+    return count;
 }
 
 static void vanish(void (*act)(struct storage_world *), uint32_t times)

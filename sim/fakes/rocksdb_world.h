@@ -223,7 +223,18 @@ static inline void mark_named(void *context, const char *path, struct bytes cont
     }
 }
 
-/* How many there are; they are removed if `remove`. */
+/* What a zip in the checkpoint says. */
+static inline struct rocksdb_snapshot snapshot_of(struct arena *arena, const char *zip)
+{
+    struct bytes content = {0};
+    struct rocksdb_snapshot snapshot = {0};
+    const char *what = NULL;
+    cr_assert(fake_storage_look(world.storage, 0, zip, &content));
+    cr_assert(eq(int, rocksdb_snapshot_decode(content, arena, &snapshot, &what), OK));
+    return snapshot;
+}
+
+/* How many there are; they are removed if `removes`. */
 static inline size_t orphans(bool removes)
 {
     struct ssts ssts = {0};
